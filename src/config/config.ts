@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { SECOND } from '../lib/units.ts'
+import type { AppCredentials } from '../push/app-credentials.ts'
+import { readApp } from './app-variables.ts'
+import type { Env } from './env.ts'
+import { ConfigError, createReader, type Reader } from './faults.ts'
+
+/** Everything that may be logged. */
+export interface Config {
+  readonly shape: Shape
+  readonly dataDirectory: string
+  readonly http: { readonly host: string; readonly port: number; readonly trustProxyHops: number }
+  readonly metrics: { readonly host: string; readonly port: number }
+  readonly logLevel: LogLevel
+  readonly queue: { readonly backend: Backend; readonly prefix: string; readonly concurrency: number }
+  readonly holdMs: number
+  readonly pushTtlMs: number
+  readonly drainMs: number
+  readonly simulators: 'auto' | 'off'
+}
+
+/** What must never be logged; a value of its own, so that `Config` can be. */
+export interface Secrets {
+  readonly databaseUrl?: string
+  readonly redisUrl?: string
+  /** 32 bytes; every key at rest derives from it. */
+  readonly masterKey?: Uint8Array
+  readonly apps: readonly AppCredentials[]
+}
+
+/** `embedded` brings what is missing (PostgreSQL, secret, simulators); `cluster` refuses to start without. */
+export type Shape = 'embedded' | 'cluster'
+export type Backend = 'redis' | 'postgres'
+const LEVELS = ['info', 'fatal', 'error', 'warn', 'debug', 'silent'] as const
+export type LogLevel = (typeof LEVELS)[number]
+
+/** The longest a request may hold a call: phones ring for about 30 s. */
+export const MAX_HOLD_SECONDS = 30
+
+/**
+ * Judges the environment. Throws ConfigError with every fault at once.
+ *
+ * @param readFile how key files are read; tests hand in their own
+ */
+export function loadConfig(
+  env: Env,
+  shape: Shape,
+  readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+): { config: Config; secrets: Secrets } {
+  const reader = createReader(env, readFile)
+  const secrets = readSecrets(reader, shape)
+  const config = readValues(reader, shape, secrets)
+  if (reader.faults.length > 0) throw new ConfigError(reader.faults)
+  return { config: deepFreeze(config), secrets: Object.freeze(secrets) }
+}
+
+function readValues(reader: Reader, shape: Shape, secrets: Secrets): Config {
+  const prefix = reader.pattern('QUEUE_PREFIX', /^[a-z][a-z0-9_-]{0,31}$/, 'up to 32 of a-z, 0-9, _ and -')
+  return {
+    shape,
+    dataDirectory: resolve(reader.text('DATA_DIR') ?? ''),
+    http: {
+      host: reader.text('HOST') ?? '',
+      port: reader.integer('PORT', 0, 65_535),
+      trustProxyHops: reader.integer('TRUST_PROXY_HOPS', 0, 10),
+    },
+    metrics: { host: reader.text('METRICS_HOST') ?? '', port: reader.integer('METRICS_PORT', 0, 65_535) },
+    logLevel: reader.choice('LOG_LEVEL', LEVELS),
+    queue: {
+      backend: secrets.redisUrl === undefined ? 'postgres' : 'redis',
+      prefix: prefix ?? '',
+      concurrency: reader.integer('WORKER_CONCURRENCY', 1, 10_000),
+    },
+    holdMs: reader.integer('HOLD_SECONDS', 1, MAX_HOLD_SECONDS) * SECOND,
+    pushTtlMs: reader.integer('PUSH_TTL_SECONDS', 1, 120) * SECOND,
+    drainMs: reader.integer('DRAIN_SECONDS', 1, 19) * SECOND,
+    simulators: reader.choice('SIMULATORS', ['auto', 'off']),
+  }
+}
+
+function readSecrets(reader: Reader, shape: Shape): Secrets {
+  const databaseUrl = reader.url('DATABASE_URL', ['postgres:', 'postgresql:'])
+  const redisUrl = reader.url('REDIS_URL', ['redis:', 'rediss:'])
+  const masterKey = readMasterKey(reader)
+  const app = readApp(reader)
+  if (shape === 'cluster') {
+    reader.required('DATABASE_URL', '(only `npm start` brings its own PostgreSQL)')
+    if (!reader.text('WAKELINE_SECRET') && !reader.text('WAKELINE_SECRET_FILE')) {
+      reader.fault('WAKELINE_SECRET or WAKELINE_SECRET_FILE is required, the same on every node')
+    }
+  }
+  return {
+    ...(databaseUrl && { databaseUrl }),
+    ...(redisUrl && { redisUrl }),
+    ...(masterKey && { masterKey }),
+    apps: app ? [app] : [],
+  }
+}
+
+function readMasterKey(reader: Reader): Uint8Array | undefined {
+  if (reader.text('WAKELINE_SECRET') && reader.text('WAKELINE_SECRET_FILE')) {
+    return reader.fault('WAKELINE_SECRET and WAKELINE_SECRET_FILE exclude each other')
+  }
+  const hex = reader.text('WAKELINE_SECRET') ?? reader.file('WAKELINE_SECRET_FILE')?.trim()
+  if (hex === undefined) return undefined
+  if (/^[0-9a-f]{64}$/i.test(hex)) return Buffer.from(hex, 'hex')
+  return reader.fault('WAKELINE_SECRET must be 64 hex digits, as `openssl rand -hex 32` prints them')
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner)
+  }
+  return Object.freeze(value)
+}

@@ -1,0 +1,46 @@
+/** Every environment variable there is: the README's table is made from this list, and `config.ts` reads no other. */
+export const VARIABLES = {
+  DATABASE_URL: {
+    meaning: 'PostgreSQL 13 or newer. Absent: a PostgreSQL of its own in `DATA_DIR` (`npm start` only).',
+  },
+  REDIS_URL: {
+    meaning:
+      'Redis 6.2 or newer for queue and signals, with `maxmemory-policy noeviction`. Absent: PostgreSQL does it.',
+  },
+  WAKELINE_SECRET: {
+    meaning: '64 hex digits; all keys at rest derive from it. `npm start` makes one at first start.',
+    secret: true,
+  },
+  WAKELINE_SECRET_FILE: { meaning: 'A file with that secret instead.' },
+  DATA_DIR: { meaning: 'Where `npm start` keeps its database and secrets.', default: './data' },
+  HOST: { meaning: 'Address of the API.', default: '127.0.0.1' },
+  PORT: { meaning: 'Port of the API.', default: '8080' },
+  METRICS_HOST: { meaning: 'Address of `/metrics`; keep it private.', default: '127.0.0.1' },
+  METRICS_PORT: { meaning: 'Port of `/metrics`; 0 for any free one.', default: '9090' },
+  TRUST_PROXY_HOPS: { meaning: 'Number of reverse proxies in front.', default: '0' },
+  LOG_LEVEL: { meaning: '`fatal`, `error`, `warn`, `info`, `debug` or `silent`.', default: 'info' },
+  QUEUE_PREFIX: { meaning: 'Name space of queues, keys and channels.', default: 'wakeline' },
+  WORKER_CONCURRENCY: { meaning: 'Calls a worker process sends at the same time.', default: '256' },
+  HOLD_SECONDS: { meaning: 'How long a call is held when the PBX does not say.', default: '5' },
+  PUSH_TTL_SECONDS: { meaning: 'How long a push for a call is worth sending, without `ttl`.', default: '30' },
+  DRAIN_SECONDS: { meaning: 'How long a stop waits for work in hand.', default: '15' },
+  APP_ID: { meaning: 'Name of the app the credentials below belong to.', default: 'default' },
+  APNS_KEY_FILE: { meaning: 'The .p8 key of Apple.' },
+  APNS_KEY_ID: { meaning: 'Its key id, 10 characters.' },
+  APNS_TEAM_ID: { meaning: 'The team id, 10 characters.' },
+  APNS_BUNDLE_ID: { meaning: 'The bundle id of the app; VoIP pushes go to `<bundle id>.voip`.' },
+  APNS_ENDPOINT: { meaning: 'APNs for production tokens.', default: 'https://api.push.apple.com:443' },
+  APNS_SANDBOX_ENDPOINT: {
+    meaning: 'APNs for sandbox tokens.',
+    default: 'https://api.sandbox.push.apple.com:443',
+  },
+  FCM_CREDENTIALS_FILE: { meaning: 'The service account JSON of Firebase.' },
+  FCM_ENDPOINT: { meaning: 'In place of Google; only for simulators.' },
+  PROVIDER_CA_FILE: { meaning: 'A certificate authority to trust for providers; only for simulators.' },
+  SIMULATORS: {
+    meaning: '`auto`: simulate the providers when no credentials are set (`npm start` only); `off`: never.',
+    default: 'auto',
+  },
+} as const satisfies Record<string, { meaning: string; default?: string; secret?: true }>
+
+export type VariableName = keyof typeof VARIABLES

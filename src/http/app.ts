@@ -1,0 +1,115 @@
+import type { IncomingMessage } from 'node:http'
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express'
+import { newId } from '../lib/ids.ts'
+import { Problem } from '../lib/problem.ts'
+import type { Logger } from '../observability/logger.ts'
+import { sendProblem, sendReply, toProblem } from './envelope.ts'
+import type { Route } from './route.ts'
+import { validate } from './validate.ts'
+
+/** Far above any body we know (a token has at most 4096 characters), far below what could hurt. */
+const BODY_LIMIT = '64kb'
+
+export interface AppOptions {
+  routes: readonly Route[]
+  /** Pages and whatever else is not an API route, by path. */
+  mounts?: readonly { path: string; handler: RequestHandler }[]
+  trustProxyHops: number
+  logger: Logger
+}
+
+/** The whole HTTP surface as one visible list. */
+export function createApp({ routes, mounts = [], trustProxyHops, logger }: AppOptions): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('trust proxy', trustProxyHops)
+  app.use(prepare)
+  for (const { path, handler } of mounts) app.use(path, handler)
+  app.use(express.json({ limit: BODY_LIMIT, type: () => true, strict: false }))
+  for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
+    const served = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'))
+    for (const route of methods) served[route.method](serve(route))
+    served.all(refuseMethod(methods))
+  }
+  app.use(() => {
+    throw new Problem('not_found')
+  })
+  app.use(answerError(logger))
+  return app
+}
+
+const prepare: RequestHandler = (request, response, next) => {
+  const id = newId()
+  response.locals.requestId = id
+  response.setHeader('X-Request-Id', id)
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+  response.setHeader('Cache-Control', 'no-store')
+  // A gateway URL configured with a trailing slash makes FlowPBX ask for //v1/push.
+  if (request.url.startsWith('//')) request.url = request.url.replace(/^\/+/, '/')
+  next()
+}
+
+/** Auth and validation in the order of the route, then the handler, then the envelope. */
+function serve(route: Route): RequestHandler {
+  return async (request, response) => {
+    const { headers } = request
+    const early =
+      route.auth.stage === 'before-body' ? await route.auth.verify({ headers, body: undefined }) : undefined
+    route.auth.require?.({ headers, body: request.body })
+    const body = route.body && validate(route.body, bodyOf(request))
+    const params = route.params && validate(route.params, request.params)
+    const query = route.query && validate(route.query, request.query)
+    const caller = route.auth.stage === 'after-body' ? await route.auth.verify({ headers, body }) : early
+    const signal = gone(response)
+    const { requestId } = response.locals as { requestId: string }
+    const reply = await route.handler({ body, params, query, caller, headers, requestId, signal })
+    if (!response.destroyed) sendReply(response, reply)
+  }
+}
+
+/** No body at all is an empty object: some clients send none where every field is optional. */
+const bodyOf = (request: IncomingMessage & { body?: unknown }): unknown => request.body ?? {}
+
+/** Aborts when the client hangs up before it has its answer. */
+function gone(response: Response): AbortSignal {
+  const controller = new AbortController()
+  response.once('close', () => {
+    if (!response.writableFinished) controller.abort()
+  })
+  return controller.signal
+}
+
+function refuseMethod(methods: readonly Route[]): RequestHandler {
+  const allow = methods.map(({ method }) => method.toUpperCase()).join(', ')
+  return (_request, response) => {
+    response.setHeader('Allow', allow)
+    throw new Problem('method_not_allowed')
+  }
+}
+
+function answerError(logger: Logger): ErrorRequestHandler {
+  return (thrown: unknown, request: Request, response: Response, _next) => {
+    const problem = toProblem(thrown)
+    const { requestId } = response.locals as { requestId: string }
+    if (problem.status >= 500) {
+      const line = {
+        request_id: requestId,
+        problem_id: problem.id,
+        method: request.method,
+        path: request.path,
+      }
+      const level = problem.code === 'internal' ? 'error' : 'warn'
+      logger[level]({ ...line, code: problem.code, err: problem.cause ?? problem }, problem.message)
+    }
+    if (response.headersSent || response.destroyed) return
+    const asText = (request.headers.accept ?? '').startsWith('text/plain')
+    sendProblem(response, problem, requestId, asText)
+  }
+}

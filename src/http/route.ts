@@ -1,0 +1,89 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { z } from 'zod'
+import type { ProblemCode } from '../lib/problem.ts'
+
+/** What the handler of a route gets: everything checked, nothing of express. */
+export interface HandlerInput<Body, Params, Query, Caller> {
+  body: Body
+  params: Params
+  query: Query
+  caller: Caller
+  headers: IncomingHttpHeaders
+  /** Of this request; it is in the answer and in every log line. */
+  requestId: string
+  /** Aborts when the client goes away before it has its answer. */
+  signal: AbortSignal
+}
+
+/** An answer: `data` goes into the envelope, `text` and `raw` go out as they are. */
+export interface Reply {
+  status?: number
+  headers?: Record<string, string>
+  data?: unknown
+  text?: string
+  raw?: unknown
+}
+
+/** Who calls. `after-body`: the credentials may stand in the body, so the body's own faults are reported first. */
+export interface AuthScheme<Caller> {
+  name: 'none' | 'license-key' | 'pbx-key' | 'operator'
+  stage: 'before-body' | 'after-body'
+  /** Throws when credentials are missing altogether, which is told before any fault of the body. */
+  require?(request: { headers: IncomingHttpHeaders; body: unknown }): void
+  /** Throws a Problem when the caller is nobody we know. */
+  verify(request: { headers: IncomingHttpHeaders; body: unknown }): Promise<Caller>
+}
+
+export const nobody: AuthScheme<undefined> = {
+  name: 'none',
+  stage: 'before-body',
+  verify: async () => undefined,
+}
+
+export interface ReplySpec {
+  status: number
+  description: string
+  schema?: z.ZodType
+  contentType?: string
+  /** The body is not in the `data` envelope. */
+  bare?: true
+}
+
+/** A route is one value: validation, types, authentication and the OpenAPI document all derive from it. */
+export interface Route {
+  method: 'get' | 'post' | 'put' | 'delete'
+  /** With `{name}` for parameters, as OpenAPI writes them. */
+  path: string
+  tag: string
+  summary: string
+  description?: string
+  auth: AuthScheme<unknown>
+  body?: z.ZodType
+  params?: z.ZodObject
+  query?: z.ZodObject
+  /** Request headers that mean something here. */
+  headers?: Record<string, string>
+  replies: readonly [ReplySpec, ...ReplySpec[]]
+  problems: readonly ProblemCode[]
+  handler(input: HandlerInput<unknown, unknown, unknown, unknown>): Promise<Reply>
+}
+
+type Out<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined
+
+/** Declares a route; the handler's input has the types of the schemas. */
+export function route<
+  Caller,
+  Body extends z.ZodType | undefined = undefined,
+  Params extends z.ZodObject | undefined = undefined,
+  Query extends z.ZodObject | undefined = undefined,
+>(
+  spec: Omit<Route, 'auth' | 'body' | 'params' | 'query' | 'handler'> & {
+    auth: AuthScheme<Caller>
+    body?: Body
+    params?: Params
+    query?: Query
+    handler(input: HandlerInput<Out<Body>, Out<Params>, Out<Query>, Caller>): Promise<Reply>
+  },
+): Route {
+  return spec as unknown as Route
+}

@@ -1,0 +1,58 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { StartError } from '../lib/start-error.ts'
+import { SECOND } from '../lib/units.ts'
+
+export interface HttpServer {
+  /** `http://host:port` as it was bound. */
+  url: string
+  /** Takes no new connections, lets requests in hand end for at most `ms`, then closes what is left. */
+  close(ms: number): Promise<void>
+}
+
+/** Listens. Rejects with StartError when the port is taken or not allowed; the sentence names `portVariable`. */
+export async function listen(
+  handler: RequestListener,
+  { host, port, portVariable }: { host: string; port: number; portVariable: string },
+): Promise<HttpServer> {
+  const server = createServer(handler)
+  // A client that sends its request slowly must not keep a socket for long; holds answer within 30 s.
+  server.headersTimeout = 10 * SECOND
+  server.requestTimeout = 15 * SECOND
+  // Longer than the idle time of common proxies (60 s), so that they and not we end a connection.
+  server.keepAliveTimeout = 65 * SECOND
+  server.maxHeadersCount = 100
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port, portVariable)))
+    server.listen(port, host, resolve)
+  })
+  const { address, port: bound } = server.address() as AddressInfo
+  return {
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${bound}`,
+    close: (ms) => closeWithin(server, ms),
+  }
+}
+
+function explain(error: NodeJS.ErrnoException, host: string, port: number, variable: string): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new StartError(
+      `port ${port} on ${host} is taken by another program; choose another one with ${variable}`,
+    )
+  }
+  if (error.code === 'EACCES')
+    return new StartError(`port ${port} needs root; choose one above 1023 with ${variable}`)
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return new StartError(
+      `${host} is no address of this machine; it comes from ${variable.replace('PORT', 'HOST')}`,
+    )
+  }
+  return error
+}
+
+async function closeWithin(server: Server, ms: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), ms)
+  await closed
+  clearTimeout(timer)
+}

@@ -1,0 +1,46 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+
+const ALGORITHM = 'aes-256-gcm'
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+/**
+ * Everything that is done with the master key. Each purpose has a key of its own (HKDF, RFC 5869), so that a hash of one
+ * kind never matches one of another.
+ */
+export function createKeyring(masterKey: Uint8Array) {
+  const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', masterKey, 'wakeline', purpose, 32))
+  const sealing = derive('seal')
+  const hashing = (purpose: string) => {
+    const key = derive(purpose)
+    return (value: string): string => createHmac('sha256', key).update(value).digest('hex')
+  }
+
+  return {
+    /** Searchable fingerprints, lower-case hex: a database dump alone gives no key or token away. */
+    tokenHash: hashing('token-hash'),
+    licenseKeyHash: hashing('license-key'),
+    pbxKeyHash: hashing('pbx-key'),
+    sessionHash: hashing('operator-session'),
+
+    /** Encrypts `text`; `context` must be given again to open it, which ties the box to its place. */
+    seal(text: string, context: string): string {
+      const nonce = randomBytes(NONCE_BYTES)
+      const cipher = createCipheriv(ALGORITHM, sealing, nonce)
+      cipher.setAAD(Buffer.from(context))
+      const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+      return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64')
+    },
+
+    /** Throws when the box was made with another key, for another place, or was altered. */
+    open(box: string, context: string): string {
+      const bytes = Buffer.from(box, 'base64')
+      const decipher = createDecipheriv(ALGORITHM, sealing, bytes.subarray(0, NONCE_BYTES))
+      decipher.setAAD(Buffer.from(context))
+      decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
+      const body = bytes.subarray(NONCE_BYTES + TAG_BYTES)
+      return decipher.update(body, undefined, 'utf8') + decipher.final('utf8')
+    },
+  }
+}
+export type Keyring = ReturnType<typeof createKeyring>

@@ -1,0 +1,63 @@
+import { v7 as uuidv7 } from 'uuid'
+
+/**
+ * Every fault a caller can meet: stable code -> HTTP status and default sentence. The sentences of the FlowPBX wire contract
+ * are kept to the letter; a problem may carry a more exact one.
+ */
+export const PROBLEMS = {
+  invalid_request: { status: 400, sentence: 'invalid request body' },
+  license_key_required: { status: 400, sentence: 'license_key is required' },
+  unknown_app: { status: 400, sentence: 'app_id is not an app of this gateway' },
+  unauthorized: { status: 401, sentence: 'authentication required' },
+  invalid_credentials: { status: 401, sentence: 'invalid credentials' },
+  license_invalid: { status: 403, sentence: 'invalid or expired license key' },
+  forbidden: { status: 403, sentence: 'your role does not allow this' },
+  not_found: { status: 404, sentence: 'not found' },
+  unknown_extension: { status: 404, sentence: 'extension not found' },
+  unknown_call: { status: 404, sentence: 'call not found' },
+  unknown_push: { status: 404, sentence: 'push not found' },
+  method_not_allowed: { status: 405, sentence: 'method not allowed' },
+  call_conflict: { status: 409, sentence: 'this call_id is already in use with other data' },
+  idempotency_conflict: { status: 409, sentence: 'this Idempotency-Key was used with another request' },
+  body_too_large: { status: 413, sentence: 'request body too large' },
+  unsupported_media_type: { status: 415, sentence: 'content type must be application/json' },
+  rate_limited: { status: 429, sentence: 'rate limit exceeded' },
+  too_many_holds: { status: 429, sentence: 'too many held calls' },
+  internal: { status: 500, sentence: 'internal error' },
+  push_failed: { status: 502, sentence: 'push delivery failed' },
+  queue_unavailable: { status: 503, sentence: 'the push queue cannot be reached' },
+  store_unavailable: { status: 503, sentence: 'the database cannot be reached' },
+  draining: { status: 503, sentence: 'this node is shutting down' },
+} as const satisfies Record<string, { status: number; sentence: string }>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+export interface ProblemDetails {
+  /** Overrides the default sentence. */
+  sentence?: string
+  /** Which field of the request is meant, as a path like `extensions.0.number`. */
+  field?: string
+  /** A more exact code that stands in `code` instead of the problem's own. */
+  code?: string
+  /** Seconds after which it is worth another try; becomes `Retry-After`. */
+  retryAfter?: number
+  /** Further keys of the error answer. */
+  extra?: Record<string, unknown>
+  cause?: unknown
+}
+
+/** The one error type for callers. Its id is in the answer and in the log, so that support finds the line. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly id = uuidv7()
+  readonly code: string
+  readonly status: number
+  readonly details: ProblemDetails
+
+  constructor(code: ProblemCode, details: ProblemDetails = {}) {
+    super(details.sentence ?? PROBLEMS[code].sentence, { cause: details.cause })
+    this.code = details.code ?? code
+    this.status = PROBLEMS[code].status
+    this.details = details
+  }
+}

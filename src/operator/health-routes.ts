@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { nobody, type Route, route } from '../http/route.ts'
+import { within } from '../lib/deadline.ts'
+
+/** A probe that takes longer is a no: orchestrators ask every few seconds. */
+const PROBE_MS = 1_000
+
+export interface HealthDeps {
+  /** What must answer before this node may get requests, by name. */
+  probes: Readonly<Record<string, () => Promise<unknown>>>
+  isStopping: () => boolean
+}
+
+/** Liveness and readiness apart: a node without its database is alive, and a restart would not help it. */
+export const healthRoutes = ({ probes, isStopping }: HealthDeps): Route[] => [
+  route({
+    method: 'get',
+    path: '/healthz',
+    tag: 'Operation',
+    summary: 'The process is alive',
+    auth: nobody,
+    replies: [
+      { status: 200, description: 'Alive.', schema: z.object({ status: z.literal('ok') }), bare: true },
+    ],
+    problems: [],
+    handler: async () => ({ raw: { status: 'ok' } }),
+  }),
+  route({
+    method: 'get',
+    path: '/readyz',
+    tag: 'Operation',
+    summary: 'The node can take calls',
+    auth: nobody,
+    replies: [
+      { status: 200, description: 'Ready.', schema: Readiness, bare: true },
+      { status: 503, description: 'Not ready; the checks say why.', schema: Readiness, bare: true },
+    ],
+    problems: [],
+    async handler() {
+      const names = Object.keys(probes)
+      const results = await Promise.allSettled(
+        names.map((name) => within(PROBE_MS, name, probe(probes[name]))),
+      )
+      const checks = Object.fromEntries(
+        names.map((name, i) => [name, results[i]?.status === 'fulfilled' ? 'ok' : 'failed']),
+      )
+      const ready = !isStopping() && results.every(({ status }) => status === 'fulfilled')
+      const status = isStopping() ? 'stopping' : ready ? 'ready' : 'not_ready'
+      return { status: ready ? 200 : 503, raw: { status, checks } }
+    },
+  }),
+]
+
+const Readiness = z
+  .object({
+    status: z.enum(['ready', 'not_ready', 'stopping']),
+    checks: z.record(z.string(), z.enum(['ok', 'failed'])),
+  })
+  .meta({ id: 'Readiness' })
+
+const probe = async (run: (() => Promise<unknown>) | undefined) => run?.()

@@ -1,0 +1,205 @@
+import type { DeviceToken, DeviceTokenStore } from '../devices/device-token-store.ts'
+import type { ExtensionStore } from '../devices/extension-store.ts'
+import { tokenContext } from '../devices/register-device.ts'
+import type { Clock } from '../lib/clock.ts'
+import { within } from '../lib/deadline.ts'
+import { callUuid, derivedId } from '../lib/ids.ts'
+import type { Keyring } from '../lib/keyring.ts'
+import { Problem } from '../lib/problem.ts'
+import type { Events } from '../observability/events.ts'
+import type { Push } from '../push/push.ts'
+import type { SubmitCall } from '../push/submit.ts'
+import type { CallSignals } from './call-signals.ts'
+import { type CallWake, freshContacts, outcomeOf } from './call-wake.ts'
+import type { Hold, HoldResult } from './hold.ts'
+
+export interface CallRequest {
+  callId: string
+  extension: string
+  callerId: string
+  callerName?: string
+  /** Milliseconds the call is worth a push. */
+  ttlMs: number
+}
+
+export interface WakeCallDeps {
+  extensions: ExtensionStore
+  tokens: DeviceTokenStore
+  calls: CallSignals
+  hold: Hold
+  submitCall: SubmitCall
+  keyring: Keyring
+  events: Events
+  clock: Clock
+}
+
+export interface WokenCall extends HoldResult {
+  call: CallWake
+  waitedMs: number
+}
+
+/** Brings an extension's phones to a call, and holds the PBX's request for it. */
+export function createWakeCall(deps: WakeCallDeps) {
+  const { calls, hold, clock, events } = deps
+
+  const started = async (tenantId: string, request: CallRequest) => {
+    const { extension, tokens } = await reachable(
+      'store_unavailable',
+      findPhones(deps, tenantId, request.extension),
+    )
+    const call = await reachable(
+      'queue_unavailable',
+      calls.start(newCall(tenantId, request, extension.dnd, tokens, clock.now())),
+    )
+    return { call, pushAll: () => pushAll(deps, request, call, tokens) }
+  }
+
+  return {
+    /** Starts the call and waits up to `waitMs` for a phone; a call that is known already is joined. */
+    async wake(
+      tenantId: string,
+      request: CallRequest,
+      waitMs: number,
+      signal: AbortSignal,
+    ): Promise<WokenCall> {
+      const begin = clock.monotonic()
+      const { call, pushAll } = await started(tenantId, request)
+      // Joined on another node after the first one died: the caller has been listening since the call began.
+      const passed = Math.max(0, clock.now() - call.startedAt)
+      const deadline = begin + Math.max(0, waitMs - passed)
+      const result = await hold.hold(call, { deadline, push: pushAll, signal })
+      const waitedMs = Math.round(clock.monotonic() - begin + passed)
+      events.holdEnded({ id: call.id, outcome: result.outcome, waitedMs, ...wokeAfter(call, result) })
+      return { ...result, call, waitedMs }
+    },
+
+    /** Starts the call and returns at once. */
+    async start(tenantId: string, request: CallRequest): Promise<WokenCall> {
+      const { call, pushAll } = await started(tenantId, request)
+      const state = await reachable('queue_unavailable', calls.read(call))
+      const outcome = outcomeOf(call, state)
+      if (!outcome) await pushAll()
+      return {
+        call,
+        state,
+        outcome: outcome ?? 'waking',
+        waitedMs: Math.max(0, clock.now() - call.startedAt),
+      }
+    },
+
+    /** Waits up to `waitMs` for news of a call that is under way. */
+    async follow(tenantId: string, id: string, waitMs: number, signal: AbortSignal): Promise<WokenCall> {
+      const begin = clock.monotonic()
+      const call = await findOwn(calls, tenantId, id)
+      const alive = Math.max(0, call.expiresAt - clock.now())
+      const result = await hold.hold(call, { deadline: begin + Math.min(waitMs, alive), signal })
+      return { ...result, call, waitedMs: Math.max(0, clock.now() - call.startedAt) }
+    },
+
+    /** The caller hung up, or somebody declined: every hold of the call ends. */
+    async end(tenantId: string, id: string, kind: 'cancelled' | 'declined'): Promise<void> {
+      const call = await findOwn(calls, tenantId, id)
+      await reachable('queue_unavailable', calls.end(call.id, { kind, at: clock.now() }))
+    },
+  }
+}
+export type WakeCall = ReturnType<typeof createWakeCall>
+
+/** A store that does not answer costs the caller a moment, not the ring time. */
+const STORE_MS = 1_000
+
+async function reachable<T>(code: 'store_unavailable' | 'queue_unavailable', work: Promise<T>): Promise<T> {
+  try {
+    return await within(STORE_MS, 'starting the call', work)
+  } catch (cause) {
+    if (cause instanceof Problem) throw cause
+    throw new Problem(code, { retryAfter: 1, cause })
+  }
+}
+
+async function findPhones({ extensions, tokens }: WakeCallDeps, tenantId: string, number: string) {
+  const extension = await extensions.find(tenantId, number)
+  if (!extension) throw new Problem('unknown_extension', { field: 'extension' })
+  return { extension, tokens: extension.dnd ? [] : await tokens.forCalls(tenantId, extension.id) }
+}
+
+async function findOwn(calls: CallSignals, tenantId: string, id: string): Promise<CallWake> {
+  const call = await reachable('queue_unavailable', calls.find(id))
+  if (!call || call.tenantId !== tenantId) throw new Problem('unknown_call')
+  return call
+}
+
+function newCall(
+  tenantId: string,
+  { callId, extension, ttlMs }: CallRequest,
+  dnd: boolean,
+  tokens: readonly DeviceToken[],
+  startedAt: number,
+): CallWake {
+  const id = derivedId(tenantId, 'call', callId, extension)
+  const pushes = tokens.map(({ deviceId, deviceKey, kind }) => ({
+    pushId: derivedId(id, deviceId),
+    deviceId,
+    deviceKey,
+    provider: kind === 'fcm' ? 'fcm' : 'apns',
+  }))
+  return { id, tenantId, callId, extension, startedAt, expiresAt: startedAt + ttlMs, dnd, pushes }
+}
+
+/**
+ * One push per device. Safe to repeat on another node: ids are derived, so the queue and the workers know them again. Throws
+ * only when not a single push could be handed over.
+ */
+async function pushAll(
+  { submitCall, calls, keyring }: WakeCallDeps,
+  request: CallRequest,
+  call: CallWake,
+  tokens: readonly DeviceToken[],
+): Promise<void> {
+  const byDevice = new Map(tokens.map((token) => [token.deviceId, token]))
+  const submitted = await Promise.allSettled(
+    call.pushes.map(async ({ pushId, deviceId }) => {
+      const token = byDevice.get(deviceId)
+      // Gone since the call began, for example logged out: nobody to wake there.
+      if (token) await submitCall(toPush(keyring, request, call, pushId, token), calls.channelOf(call.id))
+    }),
+  )
+  const failed = submitted.filter(({ status }) => status === 'rejected')
+  if (failed.length > 0 && failed.length === submitted.length)
+    throw (failed[0] as PromiseRejectedResult).reason
+}
+
+function toPush(
+  keyring: Keyring,
+  request: CallRequest,
+  call: CallWake,
+  id: string,
+  token: DeviceToken,
+): Push {
+  return {
+    id,
+    tenantId: call.tenantId,
+    kind: 'call',
+    provider: token.kind === 'fcm' ? 'fcm' : 'apns',
+    environment: token.environment,
+    appId: token.appId,
+    token: keyring.open(token.tokenSealed, tokenContext(token.tokenHash)),
+    tokenHash: token.tokenHash,
+    deviceId: token.deviceId,
+    extension: call.extension,
+    content: {
+      callId: call.callId,
+      callUuid: callUuid(call.tenantId, call.callId, token.tokenHash),
+      callerId: request.callerId,
+      ...(request.callerName !== undefined && { callerName: request.callerName }),
+    },
+    acceptedAt: call.startedAt,
+    expiresAt: call.expiresAt,
+  }
+}
+
+function wokeAfter(call: CallWake, { outcome, state }: HoldResult) {
+  if (outcome !== 'registered') return {}
+  const first = Math.min(...freshContacts(call, state.registrations).map(({ at }) => at))
+  return { wokeAfterMs: Math.max(0, first - call.startedAt) }
+}

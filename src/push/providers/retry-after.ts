@@ -1,0 +1,14 @@
+import { MINUTE, SECOND } from '../../lib/units.ts'
+
+/** A vendor that asks for more is asked again after this. */
+const LONGEST = 5 * MINUTE
+
+/**
+ * Reads `Retry-After`, which is a number of seconds or a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ * @param now Milliseconds since the epoch. @returns Milliseconds, or `undefined` when there is nothing to read.
+ */
+export function readRetryAfter(value: unknown, now: number): number | undefined {
+  if (typeof value !== 'string') return undefined
+  const ms = /^\d+$/.test(value) ? Number(value) * SECOND : Date.parse(value) - now
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), LONGEST)
+}

@@ -1,0 +1,39 @@
+import {
+  type BackendFactory,
+  createPostgresBackend,
+  createRedisBackend,
+  type IQueueBackend,
+  type QueueBaseOptions,
+} from 'bullmq'
+import type { Redis } from 'ioredis'
+import { QUEUE_SCHEMA } from './migrate-queue.ts'
+
+/** Where jobs wait. One option chooses; nothing else in the program differs. */
+export interface QueueBackend {
+  factory: BackendFactory<IQueueBackend, unknown>
+  /** For adding jobs: answers fast or fails. */
+  producer: unknown
+  /** For working on jobs: keeps trying for as long as it takes. */
+  worker: unknown
+  prefix: string
+}
+
+export function redisBackend(producer: Redis, worker: Redis, prefix: string): QueueBackend {
+  return { factory: createRedisBackend as unknown as QueueBackend['factory'], producer, worker, prefix }
+}
+
+/**
+ * BullMQ's PostgreSQL backend makes a pool per queue and worker. Three connections each keep the embedded database far below
+ * its 100, and were as fast as ten with one worker process.
+ */
+export function postgresBackend(databaseUrl: string, prefix: string): QueueBackend {
+  const connection = { connectionString: databaseUrl, schema: QUEUE_SCHEMA, max: 3, keepAlive: true }
+  return {
+    factory: createPostgresBackend as unknown as QueueBackend['factory'],
+    producer: { ...connection, connectionTimeoutMillis: 2_000 },
+    worker: connection,
+    prefix,
+  }
+}
+
+export type QueueConnection = QueueBaseOptions<unknown>['connection']

@@ -1,0 +1,81 @@
+import { type JobsOptions, Queue } from 'bullmq'
+import { toError } from '../lib/error.ts'
+import type { QueueBackend } from './backend.ts'
+import { type JobName, jobs, type Payload, QUEUE_NAMES, type QueueName } from './jobs.ts'
+
+export type Enqueue = <Name extends JobName>(
+  name: Name,
+  payload: Payload<Name>,
+  jobId: string,
+) => Promise<void>
+
+/** The producing side of every queue. */
+export interface JobQueues {
+  /** Adding an id that is still kept does nothing. Rejects when the store does not take the job. */
+  enqueue: Enqueue
+  /** The same job at a fixed pace, once over all nodes. */
+  repeat<Name extends JobName>(name: Name, payload: Payload<Name>, everyMs: number): Promise<void>
+  /** Jobs per state, and the age of the oldest waiting one in milliseconds. */
+  depth(queue: QueueName): Promise<{ counts: Record<string, number>; oldestMs: number }>
+  /** Rejects when the store of the queue does not answer. */
+  ping(): Promise<void>
+  /** For the board only. */
+  raw: ReadonlyMap<QueueName, Queue>
+  close(): Promise<void>
+}
+
+export function openJobQueues(backend: QueueBackend, onError: (error: Error) => void): JobQueues {
+  const raw = new Map(QUEUE_NAMES.map((name) => [name, openQueue(name, backend, onError)]))
+  const queueOf = (name: QueueName): Queue => {
+    const queue = raw.get(name)
+    if (!queue) throw new Error(`no queue ${name}`)
+    return queue
+  }
+
+  return {
+    raw,
+    async enqueue(name, payload, jobId) {
+      await queueOf(jobs[name].queue).add(name, payload, { ...optionsOf[name], jobId })
+    },
+    async repeat(name, payload, everyMs) {
+      const { keepCompletedSeconds, keepFailedSeconds, queue } = jobs[name]
+      const opts = {
+        removeOnComplete: { age: keepCompletedSeconds },
+        removeOnFail: { age: keepFailedSeconds },
+      }
+      await queueOf(queue).upsertJobScheduler(name, { every: everyMs }, { name, data: payload, opts })
+    },
+    async depth(queue) {
+      const [counts, [oldest]] = await Promise.all([
+        queueOf(queue).getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'),
+        queueOf(queue).getWaiting(0, 0),
+      ])
+      return { counts, oldestMs: oldest ? Math.max(0, Date.now() - oldest.timestamp) : 0 }
+    },
+    async ping() {
+      await queueOf('calls').getJobCounts('waiting')
+    },
+    async close() {
+      await Promise.all([...raw.values()].map((queue) => queue.close()))
+    },
+  }
+}
+
+function openQueue(name: QueueName, backend: QueueBackend, onError: (error: Error) => void): Queue {
+  const options = { connection: backend.producer, prefix: backend.prefix }
+  const queue = new Queue(name, options as never, backend.factory as never)
+  queue.on('error', (error) => onError(toError(error)))
+  return queue as Queue
+}
+
+const optionsOf = Object.fromEntries(
+  Object.entries(jobs).map(([name, spec]) => [
+    name,
+    {
+      attempts: spec.attempts,
+      backoff: { type: 'custom' },
+      removeOnComplete: { age: spec.keepCompletedSeconds },
+      removeOnFail: { age: spec.keepFailedSeconds },
+    } satisfies JobsOptions,
+  ]),
+) as Record<JobName, JobsOptions>

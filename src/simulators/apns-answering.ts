@@ -1,0 +1,47 @@
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { ApnsAnswer, ApnsVerdict } from './apns-protocol.ts'
+
+type Answered = Extract<ApnsAnswer, { status: number }>
+
+/** How an answer is written down; one that never reaches the sender has status 0. */
+export function verdictOf(answer: ApnsAnswer): ApnsVerdict {
+  if ('silent' in answer) return { status: 0, reason: 'silent' }
+  if ('reset' in answer) return { status: 0, reason: 'reset' }
+  if ('goaway' in answer) return { status: 0, reason: 'goaway' }
+  return { status: answer.status, ...(answer.reason !== undefined && { reason: answer.reason }) }
+}
+
+/** Whether the phone gets the push. */
+export const reachesPhone = (answer: ApnsAnswer): boolean =>
+  'silent' in answer || ('status' in answer && answer.status === 200)
+
+/** Puts an answer on the wire. A delay is the caller's business. */
+export function giveAnswer(stream: ServerHttp2Stream, answer: ApnsAnswer, apnsId: string): void {
+  if (stream.destroyed || 'silent' in answer) return
+  if ('reset' in answer) stream.close(answer.code ?? constants.NGHTTP2_INTERNAL_ERROR)
+  else if ('goaway' in answer) goAway(stream, answer)
+  else respond(stream, answer, apnsId)
+}
+
+function respond(stream: ServerHttp2Stream, answer: Answered, apnsId: string): void {
+  const headers = { ':status': answer.status, 'apns-id': apnsId, ...answer.headers }
+  if (answer.status === 200) {
+    stream.respond(headers, { endStream: true })
+    return
+  }
+  const { reason, timestamp } = answer
+  stream.respond(headers)
+  stream.end(JSON.stringify({ reason, timestamp }))
+}
+
+function goAway(stream: ServerHttp2Stream, { includesThis, reason }: Extract<ApnsAnswer, { goaway: true }>) {
+  const { session, id } = stream
+  if (!session || session.destroyed || id === undefined) return
+  const debug = reason === undefined ? undefined : Buffer.from(JSON.stringify({ reason }))
+  // Client streams have odd ids, so the one before is two less. For the first stream of a connection there is none, and Node
+  // sends its own id in place of 0: the refusal of the stream then says alone that it was not processed.
+  // The sender ends the connection when its other streams are answered. Ended from here, Node would send a second GOAWAY with a
+  // higher last stream id, which HTTP/2 forbids (RFC 9113 section 6.8).
+  session.goaway(constants.NGHTTP2_NO_ERROR, includesThis ? id : id - 2, debug)
+  if (!includesThis) stream.close(constants.NGHTTP2_REFUSED_STREAM)
+}

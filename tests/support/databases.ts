@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto'
+import { Client } from 'pg'
+
+export const TEMPLATE = 'wakeline_template'
+
+export interface TestDatabase extends AsyncDisposable {
+  url: string
+  drop(): Promise<void>
+}
+
+/** A database of its own with all migrations done, owned by the role the product runs as. */
+export async function cloneDatabase(): Promise<TestDatabase> {
+  const name = `t_${randomBytes(8).toString('hex')}`
+  await asSuperuser(`CREATE DATABASE ${name} OWNER wakeline TEMPLATE ${TEMPLATE}`)
+  const drop = () => asSuperuser(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  return { url: databaseUrl(sharedPostgresUrl(), name), drop, [Symbol.asyncDispose]: drop }
+}
+
+/** The same server, as the role the product runs as; role and superuser have the same password. */
+export function databaseUrl(adminUrl: string, database: string): string {
+  const url = new URL(adminUrl)
+  url.username = 'wakeline'
+  url.pathname = `/${database}`
+  return url.href
+}
+
+/** The PostgreSQL of the whole run, as superuser. */
+function sharedPostgresUrl(): string {
+  const url = process.env.WAKELINE_TEST_POSTGRES
+  if (!url) throw new Error('WAKELINE_TEST_POSTGRES is not set: the global set-up has not run')
+  return url
+}
+
+async function asSuperuser(statement: string): Promise<void> {
+  const client = new Client({ connectionString: sharedPostgresUrl() })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
