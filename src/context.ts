@@ -16,6 +16,7 @@ import { createLicenseStore } from './license/license-store.ts'
 import { createEvents } from './observability/events.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
+import { createTenantStore } from './operator/tenant-store.ts'
 import { createCallSignals } from './pbx/call-signals.ts'
 import { createHold } from './pbx/hold.ts'
 import { createPbxAuth } from './pbx/pbx-auth.ts'
@@ -112,6 +113,7 @@ function createFeatures(core: Core) {
     deliver: createDeliver(core),
     extensions,
     licenses,
+    tenants: createTenantStore(db),
     pbxKeys,
     hold,
     licenseAuth: createLicenseAuth({ licenses, keyring, clock, onError }),

@@ -16,18 +16,6 @@ export function createLicenseStore(db: Knex) {
         .where({ key_hash: keyHash })
       return row && fromRow(row)
     },
-
-    async insert(license: License & { keyHash: string; keyPrefix: string }): Promise<void> {
-      await db('licenses').insert({
-        id: license.id,
-        tenant_id: license.tenantId,
-        key_hash: license.keyHash,
-        key_prefix: license.keyPrefix,
-        tier: license.tier,
-        max_extensions: license.maxExtensions,
-        expires_at: license.expiresAt === undefined ? null : new Date(license.expiresAt),
-      })
-    },
   }
 }
 export type LicenseStore = ReturnType<typeof createLicenseStore>

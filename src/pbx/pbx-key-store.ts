@@ -15,16 +15,6 @@ export function createPbxKeyStore(db: Knex) {
         .whereNull('revoked_at')
       return row && { id: row.id as string, tenantId: row.tenant_id as string }
     },
-
-    async insert(key: PbxKey & { name: string; keyHash: string; keyPrefix: string }): Promise<void> {
-      await db('pbx_keys').insert({
-        id: key.id,
-        tenant_id: key.tenantId,
-        name: key.name,
-        key_hash: key.keyHash,
-        key_prefix: key.keyPrefix,
-      })
-    },
   }
 }
 export type PbxKeyStore = ReturnType<typeof createPbxKeyStore>

@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { join } from 'node:path'
 import { Client } from 'pg'
 import { type DataDirectory, openDataDirectory } from '../../src/embedded/data-directory.ts'
 import { choosePostgresAccount } from '../../src/embedded/postgres-account.ts'
@@ -11,19 +10,14 @@ import { findPostgresBinaries } from '../../src/embedded/postgres-binaries.ts'
 import { startPostgresServer } from '../../src/embedded/postgres-server.ts'
 import { processArguments, processStart } from '../../src/embedded/process-identity.ts'
 import { until } from '../support/conditions.ts'
-import { guardProcess } from '../support/guard.ts'
+import { query } from '../support/databases.ts'
+import { POSTGRES_PROGRAM, startPostgresProgram } from '../support/postgres-program-runner.ts'
 import { startOwnPostgres } from '../support/postgres-server.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-
-const PROGRAM = join(import.meta.dirname, '../support/postgres-program.ts')
-const NOBODY = 65_534
-
-const isRoot = process.getuid?.() === 0
-const testAsRoot = isRoot ? test : test.skip
+import { temporaryDataDirectory, temporaryDirectory } from '../support/temporary-directory.ts'
 
 describe('an embedded PostgreSQL', () => {
   test('starts from nothing, keeps data and port over a restart, and stops cleanly', async () => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     const options = { directory: place.directory, durability: 'safe' } as const
     const first = await startPostgresServer(options)
     await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer')
@@ -39,7 +33,7 @@ describe('an embedded PostgreSQL', () => {
   })
 
   test('is durable unless told otherwise, and open to this machine alone', async () => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     await using server = await startPostgresServer({ directory: place.directory, durability: 'safe' })
     const names = [
       'fsync',
@@ -63,7 +57,7 @@ describe('an embedded PostgreSQL', () => {
   })
 
   test('asks for the password, which only we can read, and gives Wakeline no superuser', async () => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     await using server = await startPostgresServer({ directory: place.directory, durability: 'fast' })
     const password = await readFile(place.directory.file('postgres-password'), 'utf8')
 
@@ -79,7 +73,7 @@ describe('an embedded PostgreSQL', () => {
   })
 
   test('says which file to restore when the password was lost', async () => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     const options = { directory: place.directory, durability: 'fast' } as const
     await (await startPostgresServer(options)).stop()
     const file = place.directory.file('postgres-password')
@@ -91,7 +85,7 @@ describe('an embedded PostgreSQL', () => {
   })
 
   test('moves to another port when the remembered one is taken, but not from a port it was told', async () => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     const options = { directory: place.directory, durability: 'fast' } as const
     const first = await startPostgresServer(options)
     await first.stop()
@@ -109,7 +103,7 @@ describe('an embedded PostgreSQL', () => {
   })
 
   test('is made anew when the first start was interrupted', async () => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     await mkdir(place.directory.file('pgdata.new'))
     await writeFile(join(place.directory.file('pgdata.new'), 'PG_VERSION'), '18\n')
 
@@ -118,7 +112,7 @@ describe('an embedded PostgreSQL', () => {
   })
 
   test('tells when it dies by itself', async () => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     const server = await startPostgresServer({ directory: place.directory, durability: 'fast' })
     process.kill(server.pid, 'SIGKILL')
 
@@ -148,7 +142,7 @@ describe('after a crash', () => {
     ['a dead process', () => 2 ** 22 + 1],
     ['a stranger who has the number now', () => process.ppid],
   ])('a pid file that names %s does not stop the start', async (_, pid) => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     const options = { directory: place.directory, durability: 'safe' } as const
     const killed = await startPostgresServer(options)
     await query(killed.url, 'CREATE TABLE kept AS SELECT 42 AS answer')
@@ -164,7 +158,7 @@ describe('after a crash', () => {
   test('of Wakeline the database stops by itself, and the next start has the data', async () => {
     await using temporary = await temporaryDirectory()
     const path = join(temporary.path, 'data')
-    await using killed = await startProgram([process.execPath, PROGRAM, path])
+    await using killed = await startPostgresProgram([process.execPath, POSTGRES_PROGRAM, path])
     await query(killed.url, 'CREATE TABLE kept AS SELECT 42 AS answer')
     killed.child.kill('SIGKILL')
 
@@ -175,7 +169,7 @@ describe('after a crash', () => {
   })
 
   test('a server that nobody owns any more is stopped first', async () => {
-    await using place = await dataDirectory()
+    await using place = await temporaryDataDirectory()
     const options = { directory: place.directory, durability: 'safe' } as const
     await (await startPostgresServer(options)).stop()
     const orphan = await startOrphan(place.directory)
@@ -190,7 +184,7 @@ describe('a second Wakeline', () => {
   test('is refused while the first one runs', async () => {
     await using temporary = await temporaryDirectory()
     const path = join(temporary.path, 'data')
-    await using first = await startProgram([process.execPath, PROGRAM, path])
+    await using first = await startPostgresProgram([process.execPath, POSTGRES_PROGRAM, path])
 
     await expect(openDataDirectory(path)).rejects.toMatchObject(
       startError(`Another Wakeline is using ${path} (pid ${first.child.pid}): stop it first.`),
@@ -199,119 +193,11 @@ describe('a second Wakeline', () => {
   })
 })
 
-describe('the account', () => {
-  testAsRoot('is another one for root, and may read no more than others', async () => {
-    await using place = await dataDirectory()
-    await using server = await startPostgresServer({ directory: place.directory, durability: 'fast' })
-
-    const status = await readFile(`/proc/${server.pid}/status`, 'utf8')
-    expect(status).toMatch(/^Uid:\t(?!0\t)/m)
-    expect(status).toMatch(/^Groups:\t\s*$/m)
-    expect((await stat(place.directory.file('pgdata'))).uid).not.toBe(0)
-    expect((await stat(place.directory.path)).uid).toBe(0)
-  })
-
-  testAsRoot('reaches its files below a directory that only root may enter', async () => {
-    await using temporary = await temporaryDirectory({ mode: 0o700 })
-    await using directory = await openDataDirectory(join(temporary.path, 'data'))
-    await using server = await startPostgresServer({ directory, durability: 'fast' })
-
-    expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-    const status = await readFile(`/proc/${server.pid}/status`, 'utf8')
-    expect(status).toMatch(/^Uid:\t(?!0\t)/m)
-    // The second bit is CAP_DAC_READ_SEARCH: reading, not writing, and nothing else of what root may do.
-    expect(status).toMatch(/^CapEff:\t0{15}4$/m)
-  })
-
-  testAsRoot('stays the one the files were made for, and takes back what root restored', async () => {
-    await using place = await dataDirectory()
-    const options = { directory: place.directory, durability: 'fast' } as const
-    await (await startPostgresServer(options)).stop()
-    const cluster = place.directory.file('pgdata')
-    await chown(cluster, 0, 0)
-    await chown(join(cluster, 'PG_VERSION'), 0, 0)
-    await chmod(join(cluster, 'PG_VERSION'), 0o600)
-
-    await using server = await startPostgresServer(options)
-    expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-    expect((await stat(cluster)).uid).not.toBe(0)
-  })
-
-  testAsRoot('is its own for a normal user, who is told when the files are not his', async () => {
-    await using temporary = await temporaryDirectory()
-    const path = join(temporary.path, 'data')
-    await mkdir(path, { mode: 0o700 })
-    await chown(path, NOBODY, NOBODY)
-    // This checkout may lie in a directory that only root may enter.
-    const { prefix } = await choosePostgresAccount(path, [process.execPath, dirname(PROGRAM), path])
-    const asNobody = [...prefix, process.execPath, PROGRAM]
-    {
-      await using server = await startProgram([...asNobody, path])
-      expect(await readFile(`/proc/${server.pid}/status`, 'utf8')).toMatch(/^Uid:\t65534\t/m)
-      expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-    }
-    await chown(join(path, 'pgdata'), 1, 1)
-    await expect(startProgram([...asNobody, path])).rejects.toThrow(
-      'belongs to user 1, but Wakeline runs as user 65534',
-    )
-  })
-})
-
 const startError = (message: string) => ({ name: 'StartError', message })
-
-async function dataDirectory() {
-  await using opened = new AsyncDisposableStack()
-  const temporary = opened.use(await temporaryDirectory())
-  const directory = opened.use(await openDataDirectory(join(temporary.path, 'data')))
-  const all = opened.move()
-  return { directory, [Symbol.asyncDispose]: () => all.disposeAsync() }
-}
-
-async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-  const client = new Client({ connectionString: url })
-  // A server that goes away says so on every connection, also after the query's answer.
-  client.on('error', () => undefined)
-  await client.connect()
-  try {
-    const { rows } = await client.query(text)
-    return rows
-  } finally {
-    await client.end()
-  }
-}
 
 async function stateOf(pid: number): Promise<string | undefined> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return /^State:\t(\w)/m.exec(status)?.[1]
-}
-
-interface Program extends AsyncDisposable {
-  child: ChildProcess
-  url: string
-  pid: number
-}
-
-/** A Wakeline of its own process, which the test may kill. */
-async function startProgram([program = '', ...words]: string[]): Promise<Program> {
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' })
-  const ended = once(child, 'exit')
-  const said: string[] = []
-  child.stderr.on('data', (data) => said.push(String(data)))
-  const started = once(createInterface(child.stdout), 'line')
-  await Promise.race([started, once(child, 'close')])
-  if (child.exitCode !== null) throw new Error(said.join(''))
-  const unguard = guardProcess(child.pid ?? 0)
-  const { url, pid } = JSON.parse(String((await started)[0]))
-  return {
-    child,
-    url,
-    pid,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM')
-      await ended
-      unguard()
-    },
-  }
 }
 
 /** What a system without setpriv leaves behind when Wakeline is killed. */

@@ -24,6 +24,20 @@ export function databaseUrl(adminUrl: string, database: string): string {
   return url.href
 }
 
+/** The rows of one statement, over a connection of its own. */
+export async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url })
+  // A server that goes away says so on every connection, also after the query's answer.
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    const { rows } = await client.query(text)
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
 /** The PostgreSQL of the whole run, as superuser. */
 function sharedPostgresUrl(): string {
   const url = process.env.WAKELINE_TEST_POSTGRES

@@ -20,7 +20,8 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
   sleep 0.2
 done
 for pid in $left; do kill -9 "$pid"; done
-for directory in "$@"; do rm -rf -- "$directory" || { sleep 0.5; rm -rf -- "$directory"; }; done
+# A server that is still ending may write into what is being removed.
+for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$@" && break; sleep 0.2; done
 `
 
 const guarded = new Set<string>()
@@ -50,6 +51,8 @@ function startGuard(): ChildProcess {
   const child = spawn('/bin/sh', ['-c', SCRIPT, 'guard'], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
+    // Without the variables of the run: what ends its leftovers must spare this one, which clears up after them.
+    env: { PATH: process.env.PATH },
   })
   // It waits for us, so we must not wait for it.
   child.unref()

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openDataDirectory } from '../../src/embedded/data-directory.ts'
 import { guardDirectory } from './guard.ts'
 
 export interface TemporaryDirectory extends AsyncDisposable {
@@ -18,4 +19,13 @@ export async function temporaryDirectory({ mode = 0o711 } = {}): Promise<Tempora
     unguard()
   }
   return { path, remove, [Symbol.asyncDispose]: remove }
+}
+
+/** A data directory as the product opens it, gone afterwards. */
+export async function temporaryDataDirectory() {
+  await using opened = new AsyncDisposableStack()
+  const temporary = opened.use(await temporaryDirectory())
+  const directory = opened.use(await openDataDirectory(join(temporary.path, 'data')))
+  const all = opened.move()
+  return { directory, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }

@@ -1,18 +1,18 @@
 import type { ApnsCredentials } from '../../app-credentials.ts'
 import type { ApnsEnvironment, Outcome, PushProvider } from '../../push.ts'
 import { outcomeOfApns } from './apns-answers.ts'
+import { type ApnsChannel, type ApnsChannelOptions, createApnsChannel } from './apns-channel.ts'
 import { createApnsRequest } from './apns-notification.ts'
 import { createProviderToken } from './apns-provider-token.ts'
-import { type ApnsSession, type ApnsSessionOptions, createApnsSession } from './apns-session.ts'
 
 /** Apple says only that lengths vary; 64 digits are usual and this leaves room. */
 const DEVICE_TOKEN = /^[0-9a-f]{1,400}$/i
 
-export type ApnsProviderOptions = ApnsSessionOptions
+export type ApnsProviderOptions = ApnsChannelOptions
 
 interface ApnsApp {
   bundleId: string
-  sessions: Record<ApnsEnvironment, ApnsSession>
+  channels: Record<ApnsEnvironment, ApnsChannel>
 }
 
 /**
@@ -36,12 +36,12 @@ export function createApnsProvider(
       }
       const request = createApnsRequest(push, app.bundleId)
       if (!request) return rejected('payload_too_large', 'The ids of the call do not fit into a VoIP push.')
-      return outcomeOfApns(await app.sessions[push.environment].send(request, signal), push.id)
+      return outcomeOfApns(await app.channels[push.environment].send(request, signal), push.id)
     },
 
     async close() {
-      const sessions = [...opened.values()].flatMap((app) => Object.values(app.sessions))
-      await Promise.all(sessions.map((session) => session.close()))
+      const channels = [...opened.values()].flatMap((app) => Object.values(app.channels))
+      await Promise.all(channels.map((channel) => channel.close()))
     },
   }
 }
@@ -49,11 +49,11 @@ export function createApnsProvider(
 function openApp(credentials: ApnsCredentials, options: ApnsProviderOptions): ApnsApp {
   // Apple counts the tokens signed with one key, so both environments share theirs.
   const token = createProviderToken(credentials)
-  const open = (endpoint: string) => createApnsSession({ credentials, endpoint, token }, options)
+  const open = (endpoint: string) => createApnsChannel({ credentials, endpoint, token }, options)
   const { production, sandbox } = credentials.endpoints
   return {
     bundleId: credentials.bundleId,
-    sessions: { production: open(production), sandbox: open(sandbox) },
+    channels: { production: open(production), sandbox: open(sandbox) },
   }
 }
 

@@ -1,0 +1,102 @@
+import { SECOND } from '../../../lib/units.ts'
+import { deadlinePassed, isTimeout, notSent } from './apns-failures.ts'
+import type { ApnsReply, ApnsRequest } from './apns-reply.ts'
+import { type ApnsGateway, type ApnsSession, createApnsSession } from './apns-session.ts'
+
+export interface ApnsChannelOptions {
+  /** For one answer, ms; after as long without one the connection is replaced. Default 2,000. */
+  requestTimeoutMs?: number
+  /** Between two pings of the connection, ms. Default 15,000. */
+  pingEveryMs?: number
+}
+
+/** The pushes of one app to one of Apple's gateways. */
+export interface ApnsChannel {
+  /** Never rejects. @param signal Ends the wait. */
+  send(request: ApnsRequest, signal: AbortSignal): Promise<ApnsReply>
+  /** Waits for the answers on their way, no longer than their time-out. */
+  close(): Promise<void>
+}
+
+interface Line {
+  session: ApnsSession
+  isRetired: boolean
+  closed: PromiseWithResolvers<void>
+}
+
+/**
+ * Keeps one session, and replaces it as soon as one request stays unanswered: a half-open connection swallows all that is written
+ * to it, so the next call must not wait there as well.
+ */
+export function createApnsChannel(
+  gateway: Omit<ApnsGateway, 'requestTimeoutMs' | 'pingEveryMs'>,
+  { requestTimeoutMs = 2 * SECOND, pingEveryMs = 15 * SECOND }: ApnsChannelOptions,
+): ApnsChannel {
+  const settings = { ...gateway, requestTimeoutMs, pingEveryMs }
+  const lines = new Set<Line>()
+  let isClosed = false
+  let current = open()
+
+  function open(): Line {
+    const session = createApnsSession(settings, () => retire(line))
+    const line: Line = { session, isRetired: false, closed: Promise.withResolvers() }
+    lines.add(line)
+    return line
+  }
+
+  function retire(line: Line): void {
+    if (line.isRetired) return
+    line.isRetired = true
+    if (line === current && !isClosed) current = open()
+    closeWhenIdle(line)
+  }
+
+  /** Others may still be answered on a retired line, or run into their own time-out. */
+  function closeWhenIdle(line: Line): void {
+    if (!line.isRetired || line.session.inFlight > 0 || !lines.delete(line)) return
+    line.closed.resolve(line.session.close())
+  }
+
+  async function sendOn(line: Line, request: ApnsRequest): Promise<ApnsReply> {
+    try {
+      const reply = await line.session.send(request)
+      if (isTimeout(reply)) retire(line)
+      return reply
+    } finally {
+      closeWhenIdle(line)
+    }
+  }
+
+  return {
+    async send(request, signal) {
+      if (isClosed) return notSent('shutting_down', 'This node is shutting down.')
+      if (signal.aborted) return notSent('deadline', 'The time for the push was over before it was sent.')
+      const line = current
+      const atDeadline = () => deadlinePassed(line.session.isConnected)
+      return untilAborted(sendOn(line, request), signal, atDeadline)
+    },
+
+    async close() {
+      isClosed = true
+      const open = [...lines]
+      retire(current)
+      await Promise.all(open.map((line) => line.closed.promise))
+    },
+  }
+}
+
+/** The work goes on after the signal: how it ends still tells whether the connection is alive. */
+async function untilAborted(
+  work: Promise<ApnsReply>,
+  signal: AbortSignal,
+  atDeadline: () => ApnsReply,
+): Promise<ApnsReply> {
+  const { promise, resolve } = Promise.withResolvers<ApnsReply>()
+  const onAbort = () => resolve(atDeadline())
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

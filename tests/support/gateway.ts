@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { type Backend, loadConfig } from '../../src/config/config.ts'
+import { type Context, createContext } from '../../src/context.ts'
+import { newId } from '../../src/lib/ids.ts'
+import { createReleaser } from '../../src/lib/releaser.ts'
+import { createTenant } from '../../src/operator/create-tenant.ts'
+import { runApi } from '../../src/run-api.ts'
+import type { RegistryPhoneOptions } from '../../src/simulators/phone-registry.ts'
+import { type Simulators, startSimulators } from '../../src/simulators/simulators.ts'
+import { startWorkers } from '../../workers/start-workers.ts'
+import { cloneDatabase } from './databases.ts'
+import { sharedRedisUrl } from './redis-server.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
+
+export const BACKENDS: readonly Backend[] = ['redis', 'postgres']
+
+export interface GatewayOptions {
+  backend: Backend
+  /** A Redis of the test's own, which it may freeze or kill. */
+  redisUrl?: string
+  env?: Record<string, string>
+  logger?: Logger
+  /** API processes' worth of contexts over the same stores. */
+  nodes?: number
+  workers?: boolean
+}
+
+/** One answer of the API, read whole. */
+export interface Answer {
+  status: number
+  headers: Headers
+  text: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers that the contract describes
+  json: any
+}
+
+export type TestGateway = Awaited<ReturnType<typeof startTestGateway>>
+
+/** The same calls as the program's own start: simulators, context, API, workers; on a database of its own. */
+export async function startTestGateway(options: GatewayOptions) {
+  const releaser = createReleaser()
+  const add = <T extends AsyncDisposable>(resource: T): T =>
+    releaser.add(resource, (open) => open[Symbol.asyncDispose]())
+  try {
+    const directory = releaser.add(await temporaryDirectory(), (open) => open.remove())
+    const simulators = add(await startSimulators({ directory: directory.path }))
+    const database = add(await cloneDatabase())
+    const { config, secrets } = testConfig(options, database.url)
+    const complete = { ...secrets, apps: [simulators.credentials] }
+    const nodes: { context: Context; url: string }[] = []
+    for (let i = 0; i < (options.nodes ?? 1); i += 1) {
+      const context = add(await createContext(config, complete, options.logger && { logger: options.logger }))
+      const api = releaser.add(await runApi(context), (open) => open.close(1_000))
+      nodes.push({ context, url: api.url })
+    }
+    const [first] = nodes
+    if (!first) throw new Error('a gateway needs a node')
+    if (options.workers !== false) {
+      releaser.add(await startWorkers(first.context, ['calls', 'messages']), (open) => open.close(2_000))
+    }
+    const tenant = await createTenant(first.context, { name: 'test', tier: 'professional' })
+    return {
+      ...surface(first, nodes, simulators, tenant),
+      database,
+      config,
+      secrets: complete,
+      [Symbol.asyncDispose]: () => releaser.release(),
+    }
+  } catch (error) {
+    await releaser.release()
+    throw error
+  }
+}
+
+export function testConfig(options: GatewayOptions, databaseUrl: string) {
+  return loadConfig(
+    {
+      DATABASE_URL: databaseUrl,
+      ...(options.backend === 'redis' && { REDIS_URL: options.redisUrl ?? sharedRedisUrl() }),
+      WAKELINE_SECRET: randomBytes(32).toString('hex'),
+      QUEUE_PREFIX: `t${randomBytes(6).toString('hex')}`,
+      PORT: '0',
+      METRICS_PORT: '0',
+      LOG_LEVEL: 'silent',
+      ...options.env,
+    },
+    'cluster',
+  )
+}
+
+type Tenant = Awaited<ReturnType<typeof createTenant>>
+type Node = { context: Context; url: string }
+
+function surface(first: Node, nodes: readonly Node[], simulators: Simulators, tenant: Tenant) {
+  const { context, url } = first
+  const phoneErrors: Error[] = []
+  const asPbx = { authorization: `Bearer ${tenant.pbxKey}` }
+
+  const request = async (
+    method: string,
+    path: string,
+    { body, headers, signal, base = url }: RequestOptions = {},
+  ): Promise<Answer> => {
+    const response = await fetch(base + path, {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(signal && { signal }),
+    })
+    const text = await response.text()
+    return { status: response.status, headers: response.headers, text, json: parse(text) }
+  }
+  const pbx = (method: string, path: string, options: RequestOptions = {}) =>
+    request(method, `/api/v1/pbx${path}`, { ...options, headers: { ...asPbx, ...options.headers } })
+
+  return {
+    context,
+    nodes,
+    url,
+    simulators,
+    tenant,
+    phoneErrors,
+    request,
+    pbx,
+    /** `POST /v1/push` as FlowPBX sends it. */
+    push: (change: Record<string, unknown> = {}, options: RequestOptions = {}) =>
+      request('POST', '/v1/push', {
+        ...options,
+        body: {
+          license_key: tenant.licenseKey,
+          push_token: apnsToken(),
+          push_platform: 'apns',
+          caller_id: '1001',
+          call_id: callId(),
+          ...change,
+        },
+      }),
+    /** A held call. */
+    call: (
+      extension: string,
+      options: RequestOptions & { wait?: number; body?: Record<string, unknown> } = {},
+    ) =>
+      pbx('POST', '/calls', {
+        ...options,
+        body: { call_id: callId(), extension, caller_id: '0301234567', ...options.body },
+        headers: { prefer: `wait=${options.wait ?? 5}`, ...options.headers },
+      }),
+    /** An extension with a phone that the simulators know. */
+    async givenPhone(
+      phone: Partial<Omit<RegistryPhoneOptions, 'api'>> & { extension: string; deviceId?: string },
+    ) {
+      const {
+        extension,
+        deviceId = `phone-${newId()}`,
+        platform = 'apns',
+        token = tokenFor(platform),
+      } = phone
+      await mustSucceed(pbx('PUT', `/extensions/${extension}`, { body: {} }))
+      const tokens = [
+        platform === 'apns'
+          ? { kind: 'apns_voip', token, environment: phone.environment ?? 'production' }
+          : { kind: 'fcm', token },
+      ]
+      await mustSucceed(pbx('PUT', `/extensions/${extension}/devices/${deviceId}`, { body: { tokens } }))
+      const simulated = simulators.phones.add({
+        platform,
+        token,
+        behaviour: phone.behaviour ?? { registersAfterMs: 20 },
+        api: { url, pbxKey: tenant.pbxKey, extension, deviceId },
+        onError: (error) => phoneErrors.push(error),
+        ...(phone.environment && { environment: phone.environment }),
+      })
+      return { ...simulated, token, deviceId, extension }
+    },
+    /** The rows of the push log, oldest first. */
+    pushLog: async () => context.db('push_logs').select('*').orderBy('accepted_at').orderBy('id'),
+    settle: () => delay(0),
+  }
+}
+
+interface RequestOptions {
+  body?: unknown
+  headers?: Record<string, string>
+  signal?: AbortSignal
+  base?: string
+}
+
+async function mustSucceed(answer: Promise<Answer>): Promise<void> {
+  const { status, text } = await answer
+  if (status !== 200) throw new Error(`the test's set-up was refused with ${status}: ${text}`)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // not JSON: the test looks at `text`
+  }
+}
+
+export const apnsToken = (): string => randomBytes(32).toString('hex')
+export const fcmToken = (): string =>
+  `${randomBytes(16).toString('base64url')}:APA91b${randomBytes(90).toString('base64url')}`
+export const callId = (): string => `${randomBytes(8).toString('hex')}@10.0.0.5`
+const tokenFor = (platform: 'apns' | 'fcm') => (platform === 'apns' ? apnsToken() : fcmToken())
