@@ -12,7 +12,9 @@ export interface TestDatabase extends AsyncDisposable {
 export async function cloneDatabase(): Promise<TestDatabase> {
   const name = `t_${randomBytes(8).toString('hex')}`
   await asSuperuser(`CREATE DATABASE ${name} OWNER wakeline TEMPLATE ${TEMPLATE}`)
-  const drop = () => asSuperuser(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  const drop = async () => {
+    await asSuperuser(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  }
   return { url: databaseUrl(sharedPostgresUrl(), name), drop, [Symbol.asyncDispose]: drop }
 }
 
@@ -45,12 +47,4 @@ function sharedPostgresUrl(): string {
   return url
 }
 
-async function asSuperuser(statement: string): Promise<void> {
-  const client = new Client({ connectionString: sharedPostgresUrl() })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
-}
+const asSuperuser = (statement: string) => query(sharedPostgresUrl(), statement)

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { type Backend, loadConfig } from '../../src/config/config.ts'
 import { type Context, createContext } from '../../src/context.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
 import { createTenant } from '../../src/operator/create-tenant.ts'
+import { createCallSignals } from '../../src/pbx/call-signals.ts'
 import { runApi } from '../../src/run-api.ts'
 import type { RegistryPhoneOptions } from '../../src/simulators/phone-registry.ts'
 import { type Simulators, startSimulators } from '../../src/simulators/simulators.ts'
@@ -176,7 +176,26 @@ function surface(first: Node, nodes: readonly Node[], simulators: Simulators, te
     },
     /** The rows of the push log, oldest first. */
     pushLog: async () => context.db('push_logs').select('*').orderBy('accepted_at').orderBy('id'),
-    settle: () => delay(0),
+    otherTenant: () => createTenant(context, { name: 'other', tier: 'free' }),
+    /** A registration that the store remembers from `ms` ago. */
+    registeredEarlier: (extension: string, deviceId: string, ms: number) =>
+      createCallSignals(context.signals, context.outcomes).register(tenant.tenantId, extension, {
+        at: Date.now() - ms,
+        deviceId,
+      }),
+    /** Extensions whose phones get the push and never register by themselves; made without HTTP, for large numbers. */
+    async givenSilentPhones(extensions: readonly string[]) {
+      for (const number of extensions) {
+        const { id } = await context.extensions.put(tenant.tenantId, number, {})
+        await context.registerDevice({
+          tenantId: tenant.tenantId,
+          extensionId: id,
+          deviceKey: `phone-${number}`,
+          appId: 'default',
+          tokens: [{ kind: 'apns_voip', environment: 'production', token: apnsToken() }],
+        })
+      }
+    },
   }
 }
 
