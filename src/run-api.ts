@@ -1,9 +1,11 @@
 import { createApi } from './api.ts'
 import type { Context } from './context.ts'
 import { listen } from './http/server.ts'
+import { startMetricsServer } from './operator/metrics-server.ts'
 
 export interface RunningApi {
   url: string
+  metricsUrl: string
   /** Lets held calls end, then answers what is left; at most `ms`. */
   close(ms: number): Promise<void>
 }
@@ -11,9 +13,16 @@ export interface RunningApi {
 /** The API of a process, from the port to the last held call. */
 export async function runApi(context: Context): Promise<RunningApi> {
   const { config, hold, stopping } = context
-  const server = await listen(createApi(context), { ...config.http, portVariable: 'PORT' })
+  const metrics = await startMetricsServer(context)
+  const server = await listen(createApi(context), { ...config.http, portVariable: 'PORT' }).catch(
+    async (error: unknown) => {
+      await metrics.close(0)
+      throw error
+    },
+  )
   return {
     url: server.url,
+    metricsUrl: metrics.url,
     async close(ms) {
       const closing = server.close(ms)
       // Most holds end by themselves within 5 s; the others are told `timeout` so that the PBX can go on.
@@ -22,6 +31,8 @@ export async function runApi(context: Context): Promise<RunningApi> {
       await closing
       clearTimeout(patience)
       stopping.abort()
+      // Last: how a stop goes on should be seen, too.
+      await metrics.close(0)
     },
   }
 }

@@ -3,6 +3,7 @@ import { loadConfig } from '../src/config/config.ts'
 import { readEnv } from '../src/config/env.ts'
 import { createContext } from '../src/context.ts'
 import { runProgram } from '../src/lib/run-program.ts'
+import { startMetricsServer } from '../src/operator/metrics-server.ts'
 import type { Lane } from '../src/push/push.ts'
 import { startWorkers } from './start-workers.ts'
 
@@ -12,14 +13,11 @@ const { lane } = new Command('workers')
   .parse()
   .opts<{ lane?: Lane }>()
 
-await runProgram(async () => {
+await runProgram(async (opened) => {
   const { config, secrets } = loadConfig(readEnv(), 'cluster')
-  const context = await createContext(config, secrets)
+  const context = opened.use(await createContext(config, secrets))
   const lanes: readonly Lane[] = lane ? [lane] : ['calls', 'messages']
-  const workers = await startWorkers(context, lanes)
-  context.logger.info({ lanes }, 'workers are ready')
-  return async () => {
-    await workers.close(config.drainMs)
-    await context[Symbol.asyncDispose]()
-  }
+  const metrics = opened.adopt(await startMetricsServer(context), (server) => server.close(0))
+  opened.adopt(await startWorkers(context, lanes), (workers) => workers.close(config.drainMs))
+  context.logger.info({ lanes, metrics_url: metrics.url }, 'workers are ready')
 }, 20_000)

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { StartError } from '../lib/start-error.ts'
 import { SECOND } from '../lib/units.ts'
@@ -16,6 +16,11 @@ export async function listen(
   { host, port, portVariable }: { host: string; port: number; portVariable: string },
 ): Promise<HttpServer> {
   const server = createServer(handler)
+  const answering = new Set<ServerResponse>()
+  server.on('request', (_request, response: ServerResponse) => {
+    answering.add(response)
+    response.once('close', () => answering.delete(response))
+  })
   // A client that sends its request slowly must not keep a socket for long; holds answer within 30 s.
   server.headersTimeout = 10 * SECOND
   server.requestTimeout = 15 * SECOND
@@ -29,7 +34,7 @@ export async function listen(
   const { address, port: bound } = server.address() as AddressInfo
   return {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${bound}`,
-    close: (ms) => closeWithin(server, ms),
+    close: (ms) => closeWithin(server, answering, ms),
   }
 }
 
@@ -49,10 +54,22 @@ function explain(error: NodeJS.ErrnoException, host: string, port: number, varia
   return error
 }
 
-async function closeWithin(server: Server, ms: number): Promise<void> {
+async function closeWithin(
+  server: Server,
+  answering: ReadonlySet<ServerResponse>,
+  ms: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  // A client that keeps its connection is told with its answer that it ends. Node would leave it open for the next request,
+  // wait for that until the time is up, and then cut off whatever is under way.
+  for (const response of answering) endConnection(response)
+  server.prependListener('request', (_request, response: ServerResponse) => endConnection(response))
   server.closeIdleConnections()
   const timer = setTimeout(() => server.closeAllConnections(), ms)
   await closed
   clearTimeout(timer)
+}
+
+function endConnection(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close')
 }

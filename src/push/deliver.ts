@@ -46,9 +46,8 @@ export function createDeliver(deps: DeliverDeps) {
   async function deliver(push: Push, replyTo: string, attempt: Attempt): Promise<Verdict> {
     const startedAt = clock.now()
     const times = { id: push.id, attempts: attempt.number + 1, startedAt }
-    if (startedAt >= push.expiresAt)
-      return finish(push, replyTo, { ...times, state: 'expired', ...because('expired') })
 
+    // Before the deadline is looked at: a push that a lost worker has sent did not expire unsent, however late it is now.
     const begunBy = await signals.claim(claimKey(push.id, attempt.number), replyTo, CLAIM_MS)
     if (begunBy !== undefined) {
       const [known] = await outcomes.find([push.id])
@@ -58,8 +57,10 @@ export function createDeliver(deps: DeliverDeps) {
         known ?? { ...times, state: 'failed', uncertain: true, ...because('worker_lost') },
       )
     }
-
     const sentAt = clock.now()
+    if (sentAt >= push.expiresAt)
+      return finish(push, replyTo, { ...times, state: 'expired', ...because('expired') })
+
     const outcome = await providers[push.provider].send(push, AbortSignal.timeout(push.expiresAt - sentAt))
     const answered = { ...times, sentAt, answeredAt: clock.now() }
 

@@ -1,10 +1,4 @@
-import {
-  type BackendFactory,
-  createPostgresBackend,
-  createRedisBackend,
-  type IQueueBackend,
-  type QueueBaseOptions,
-} from 'bullmq'
+import { type BackendFactory, createPostgresBackend, createRedisBackend, type IQueueBackend } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { QUEUE_SCHEMA } from './migrate-queue.ts'
 
@@ -23,8 +17,8 @@ export function redisBackend(producer: Redis, worker: Redis, prefix: string): Qu
 }
 
 /**
- * BullMQ's PostgreSQL backend makes a pool per queue and worker. Three connections each keep the embedded database far below
- * its 100, and were as fast as ten with one worker process.
+ * BullMQ's PostgreSQL backend makes a pool per queue and worker: three connections each keep the embedded database far below
+ * its 100.
  */
 export function postgresBackend(databaseUrl: string, prefix: string): QueueBackend {
   const connection = { connectionString: databaseUrl, schema: QUEUE_SCHEMA, max: 3, keepAlive: true }
@@ -35,5 +29,3 @@ export function postgresBackend(databaseUrl: string, prefix: string): QueueBacke
     prefix,
   }
 }
-
-export type QueueConnection = QueueBaseOptions<unknown>['connection']

@@ -33,13 +33,16 @@ export async function openRedis(url: string, onError: (error: Error) => void): P
   const worker = new Redis(url, patient)
   const subscriber = new Redis(url, { ...patient, enableAutoPipelining: false })
   const all = [producer, worker, subscriber]
-  for (const connection of all) connection.on('error', onError)
+  // A failure to open is told once, by the rejection; the listener must be there all the same, or the process ends.
+  let isOpen = false
+  for (const connection of all) connection.on('error', (error) => isOpen && onError(error))
   const close = () => {
     for (const connection of all) connection.disconnect()
   }
   try {
     await Promise.all(all.map((connection) => connection.connect()))
     await refuseEviction(producer)
+    isOpen = true
   } catch (error) {
     close()
     if (error instanceof StartError) throw error

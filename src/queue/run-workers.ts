@@ -107,13 +107,13 @@ function pauseBefore(attemptsMade: number, _type?: string, error?: Error, job?: 
   return Math.max(planned, asked ?? 0)
 }
 
+/**
+ * Jobs still in hand after `ms` stay locked until their lock runs out; then another worker takes them. With the store away
+ * BullMQ's close does not end at all, forced or not (its issues 2430 and 4656): the program's last resort then ends it.
+ */
 async function closeWithin(worker: Worker, ms: number): Promise<void> {
-  const graceful = worker.close()
-  const { promise: late, resolve } = Promise.withResolvers<'late'>()
-  const timer = setTimeout(() => resolve('late'), ms)
-  const result = await Promise.race([graceful, late])
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  await Promise.race([worker.close(), late])
   clearTimeout(timer)
-  // Jobs in hand stay locked until their lock runs out; then another worker takes them.
-  if (result === 'late')
-    await Promise.race([worker.close(true), new Promise((done) => setTimeout(done, 2_000))])
 }

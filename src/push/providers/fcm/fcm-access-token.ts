@@ -1,10 +1,10 @@
 import type { Agent } from 'node:https'
 import { request } from 'node:https'
 import { text } from 'node:stream/consumers'
+import { types } from 'node:util'
 import { importPKCS8, SignJWT } from 'jose'
 import { z } from 'zod'
 import type { Clock } from '../../../lib/clock.ts'
-import { toError } from '../../../lib/error.ts'
 import { MINUTE, SECOND } from '../../../lib/units.ts'
 import type { FcmCredentials } from '../../app-credentials.ts'
 
@@ -125,9 +125,8 @@ async function post(form: string, agent: Agent): Promise<{ status: number; body:
     call.on('error', reject)
     call.end(form)
     return await promise
-  } catch (thrown) {
-    const error = toError(thrown)
-    const code = 'code' in error ? String(error.code) : error.name
+  } catch (error) {
+    const code = types.isNativeError(error) && 'code' in error ? String(error.code) : 'no connection'
     throw new AccessTokenError(signal.aborted ? 'no answer in time' : code, false, error)
   }
 }

@@ -1,6 +1,6 @@
-import type { HttpResponse } from 'firebase-admin/app'
+import { types } from 'node:util'
+import type { FirebaseError, HttpResponse } from 'firebase-admin/app'
 import type { Clock } from '../../../lib/clock.ts'
-import { toError } from '../../../lib/error.ts'
 import { readRetryAfter } from '../retry-after.ts'
 import { type FcmReply, notSent, rejected, unknown } from './fcm-reply.ts'
 
@@ -16,13 +16,13 @@ interface Progress {
  * the message by itself. Its own codes are left alone, because several causes share one.
  */
 export function readThrown(thrown: unknown, { hasRequest, hasLeft }: Progress, clock: Clock): FcmReply {
-  const error = toError(thrown)
-  if ('httpResponse' in error && isHttpResponse(error.httpResponse)) {
-    const { status, headers, data: body } = error.httpResponse
+  const response = responseOf(thrown)
+  if (response) {
+    const { status, headers, data: body } = response
     const retryAfterMs = readRetryAfter(headers['retry-after'], clock.now())
     return { status, body, ...(retryAfterMs !== undefined && { retryAfterMs }) }
   }
-  const code = codeOf(error.cause) ?? codeOf(error)
+  const code = codeOf(types.isNativeError(thrown) && thrown.cause) ?? codeOf(thrown)
   if (!hasRequest && code?.startsWith('messaging/')) {
     return rejected('invalid_message', `The message was not sent: it is malformed (${code}).`)
   }
@@ -33,8 +33,8 @@ export function readThrown(thrown: unknown, { hasRequest, hasLeft }: Progress, c
     : notSent('connection_failed', `FCM cannot be reached${suffix}.`)
 }
 
-const isHttpResponse = (value: unknown): value is HttpResponse =>
-  typeof value === 'object' && value !== null && 'status' in value && 'headers' in value
+const responseOf = (thrown: unknown): HttpResponse | undefined =>
+  types.isNativeError(thrown) ? (thrown as Partial<FirebaseError>).httpResponse : undefined
 
 const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  types.isNativeError(error) && 'code' in error && typeof error.code === 'string' ? error.code : undefined
