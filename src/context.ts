@@ -16,6 +16,10 @@ import { createLicenseStore } from './license/license-store.ts'
 import { createEvents } from './observability/events.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
+import { createOperatorAuth } from './operator/operator-auth.ts'
+import { createOperatorSessionStore } from './operator/operator-session-store.ts'
+import { createOperatorStore } from './operator/operator-store.ts'
+import { createPasswords } from './operator/passwords.ts'
 import { createTenantStore } from './operator/tenant-store.ts'
 import { createCallSignals } from './pbx/call-signals.ts'
 import { createHold } from './pbx/hold.ts'
@@ -100,6 +104,7 @@ function createFeatures(core: Core) {
   const extensions = createExtensionStore(db)
   const licenses = createLicenseStore(db)
   const pbxKeys = createPbxKeyStore(db)
+  const operatorSessions = createOperatorSessionStore(db)
   const onError = (error: unknown) => events.backgroundError('key-cache', error as Error)
   const calls = createCallSignals(shared.signals, shared.outcomes)
   const hold = createHold({
@@ -115,6 +120,10 @@ function createFeatures(core: Core) {
     licenses,
     tenants: createTenantStore(db),
     pbxKeys,
+    operators: createOperatorStore(db),
+    operatorSessions,
+    operatorAuth: createOperatorAuth({ operatorSessions, keyring, clock }),
+    passwords: createPasswords(),
     hold,
     licenseAuth: createLicenseAuth({ licenses, keyring, clock, onError }),
     pbxAuth: createPbxAuth({ pbxKeys, keyring, onError }),

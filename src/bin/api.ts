@@ -5,13 +5,9 @@ import { runProgram } from '../lib/run-program.ts'
 import { runApi } from '../run-api.ts'
 
 /** The API of a cluster; any number of them side by side. */
-await runProgram(async () => {
+await runProgram(async (opened) => {
   const { config, secrets } = loadConfig(readEnv(), 'cluster')
-  const context = await createContext(config, secrets)
-  const api = await runApi(context)
+  const context = opened.use(await createContext(config, secrets))
+  const api = opened.adopt(await runApi(context), (running) => running.close(config.drainMs))
   context.logger.info({ url: api.url }, 'api is ready')
-  return async () => {
-    await api.close(config.drainMs)
-    await context[Symbol.asyncDispose]()
-  }
 }, 20_000)

@@ -13,6 +13,8 @@ import type { PushRequest } from './push-request.ts'
 
 /** FlowPBX gives up after 10 s; our answer must be there before. */
 const MAX_WAIT_MS = 8 * SECOND
+/** Time for a worker to say that the push has expired. */
+const LATE_MS = SECOND / 2
 const IDEMPOTENCY_MS = 24 * HOUR
 
 export interface GatewayDeps {
@@ -40,7 +42,10 @@ export function createGatewayPush(deps: GatewayDeps) {
       if (isNew) await deps.submitCall(push, deps.outcomes.replyTo)
       return { pushId: push.id }
     }
-    const waiter = deps.outcomes.wait(push.id, Math.min(MAX_WAIT_MS, push.expiresAt - push.acceptedAt))
+    const waiter = deps.outcomes.wait(
+      push.id,
+      Math.min(MAX_WAIT_MS, push.expiresAt - push.acceptedAt + LATE_MS),
+    )
     options.signal.addEventListener('abort', waiter.cancel, { once: true })
     try {
       // A repeated request gets the outcome of the first, which may be there already.

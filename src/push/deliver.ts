@@ -20,6 +20,8 @@ export interface Attempt {
   /** 0 for the first. */
   number: number
   last: boolean
+  /** Milliseconds until the next one, if there is one. */
+  pauseMs: number
 }
 
 /** What the queue has to do next. */
@@ -66,7 +68,7 @@ export function createDeliver(deps: DeliverDeps) {
 
     if (outcome.kind === 'token_dead') await invalidate(deps, push, outcome, sentAt)
     if (outcome.kind === 'retry') {
-      const next = clock.now() + (outcome.retryAfterMs ?? 0)
+      const next = clock.now() + Math.max(attempt.pauseMs, outcome.retryAfterMs ?? 0)
       if (!attempt.last && next < push.expiresAt) return { ...outcome, done: false }
     }
     return finish(push, replyTo, { ...answered, ...stateOf(outcome) })

@@ -9,6 +9,8 @@ export interface Try {
   /** 0 for the first. */
   number: number
   last: boolean
+  /** Milliseconds until the next one, if there is one. */
+  pauseMs: number
 }
 
 export interface Processor<Name extends JobName> {
@@ -88,9 +90,14 @@ function startWorker(
 async function runJob(processors: Processors, job: Job): Promise<void> {
   const processor = processorOf(processors, job)
   if (!processor) throw new UnrecoverableError(`no processor for a job named ${job.name}`)
-  const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1)
+  const number = job.attemptsMade
+  const last = number + 1 >= (job.opts.attempts ?? 1)
   try {
-    await processor.run(job.data as never, { number: job.attemptsMade, last }, job.id ?? '')
+    await processor.run(
+      job.data as never,
+      { number, last, pauseMs: plannedPause(job.name, number + 1) },
+      job.id ?? '',
+    )
   } catch (thrown) {
     if (thrown instanceof RetryLater) throw thrown
     throw new UnrecoverableError(toError(thrown).message)
@@ -100,11 +107,14 @@ async function runJob(processors: Processors, job: Job): Promise<void> {
 const processorOf = (processors: Processors, job: Job): Processor<JobName> | undefined =>
   (processors as Record<string, Processor<JobName>>)[job.name]
 
+function plannedPause(name: string, attemptsMade: number): number {
+  const pauses = jobs[name as JobName]?.pauses ?? []
+  return pauses[attemptsMade - 1] ?? pauses.at(-1) ?? 0
+}
+
 function pauseBefore(attemptsMade: number, _type?: string, error?: Error, job?: { name: string }): number {
-  const pauses = jobs[job?.name as JobName]?.pauses ?? []
-  const planned = pauses[attemptsMade - 1] ?? pauses.at(-1) ?? 0
   const asked = error instanceof RetryLater ? error.delayMs : undefined
-  return Math.max(planned, asked ?? 0)
+  return Math.max(plannedPause(job?.name ?? '', attemptsMade), asked ?? 0)
 }
 
 /**

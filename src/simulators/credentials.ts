@@ -123,7 +123,7 @@ async function createSecrets(): Promise<SimulatorSecrets> {
       client_id: String(randomInt(1e12, 2e14)),
       token_uri: 'https://oauth2.googleapis.com/token',
     },
-    certificates: createCertificates(SERVER_NAMES),
+    certificates: await createCertificates(SERVER_NAMES),
   }
 }
 

@@ -1,4 +1,3 @@
-import { types } from 'node:util'
 import type { ApnsAnswer, ApnsFailure, ApnsReply } from './apns-reply.ts'
 
 /**
@@ -32,7 +31,7 @@ export const isTimeout = (reply: ApnsReply): boolean =>
 /** @param connected Whether the connection was up: before that nothing can have left. */
 export function readFailedEntry(entry: FailedEntry, connected: boolean): ApnsReply {
   if (typeof entry.status === 'number') return readAnswer(entry, entry.status)
-  if (types.isNativeError(entry.error)) return readError(entry.error, connected)
+  if (isError(entry.error)) return readError(entry.error, connected)
   // Thrown by node:http2 when the stream was to be opened, so there was none.
   return notSent('connection_closed', `The connection to Apple was closed${withCode(entry.code)}.`)
 }
@@ -70,9 +69,7 @@ function readAnswer({ response, error, ...entry }: FailedEntry, status: number):
 /** Two reasons are dropped by the library, which puts a text of its own in their place. */
 function lostReason(status: number, error: unknown): string | undefined {
   if (status === 500) return 'InternalServerError'
-  return status === 403 && types.isNativeError(error) && error.message === EXPIRED_TOKEN
-    ? EXPIRED_TOKEN
-    : undefined
+  return status === 403 && isError(error) && error.message === EXPIRED_TOKEN ? EXPIRED_TOKEN : undefined
 }
 
 function readError(error: Error, connected: boolean): ApnsReply {
@@ -111,5 +108,9 @@ const withCode = (code: unknown): string => (typeof code === 'string' ? ` (${cod
 /** The error and what caused it, outermost first. The library's errors have a method where the language has a property. */
 function chainOf(error: Error): Error[] {
   const cause: unknown = typeof error.cause === 'function' ? error.cause() : error.cause
-  return types.isNativeError(cause) ? [error, ...chainOf(cause)] : [error]
+  return isError(cause) ? [error, ...chainOf(cause)] : [error]
 }
+
+/** The library's errors are not native ones. */
+const isError = (value: unknown): value is Error =>
+  typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string'

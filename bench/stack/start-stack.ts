@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openDatabase } from '../../src/db/database.ts'
+import { openDataDirectory } from '../../src/embedded/data-directory.ts'
+import { startPostgresServer } from '../../src/embedded/postgres-server.ts'
+import { createKeyring } from '../../src/lib/keyring.ts'
+import { migrateDatabase } from '../../src/migrate-database.ts'
+import { createTenant } from '../../src/operator/create-tenant.ts'
+import { createTenantStore } from '../../src/operator/tenant-store.ts'
+import { guardProcess } from '../../tests/support/guard.ts'
+import { startRedisServer } from '../../tests/support/redis-server.ts'
+import { temporaryDirectory } from '../../tests/support/temporary-directory.ts'
+import { startNodeProcess } from './node-process.ts'
+import { startRecorder } from './recorder.ts'
+
+export type Stack = Awaited<ReturnType<typeof startStack>>
+
+/**
+ * A cluster of one API and one worker of calls, as processes of their own, with a Redis, a PostgreSQL of normal durability and
+ * Apple's simulator.
+ *
+ * @param profileDirectory where API and worker write their processor profiles when they end
+ */
+export async function startStack(profileDirectory?: string) {
+  await using opened = new AsyncDisposableStack()
+  const { path } = opened.use(await temporaryDirectory())
+  const directory = opened.use(await openDataDirectory(join(path, 'data')))
+  const postgres = opened.use(await startPostgresServer({ directory, durability: 'safe' }))
+  opened.defer(guardProcess(postgres.pid))
+  const redis = opened.use(await startRedisServer())
+  const recorder = opened.use(await startRecorder(join(path, 'simulator')))
+  await migrateDatabase(postgres.url)
+
+  const secret = randomBytes(32)
+  const db = opened.adopt(openDatabase(postgres.url, { poolSize: 1 }), (open) => open.destroy())
+  const tenant = await createTenant(
+    { tenants: createTenantStore(db), keyring: createKeyring(secret) },
+    { name: 'bench', tier: 'professional' },
+  )
+
+  const env = {
+    ...recorder.ready.env,
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    WAKELINE_SECRET: secret.toString('hex'),
+    PORT: '0',
+    METRICS_PORT: '0',
+  }
+  if (profileDirectory) await mkdir(profileDirectory, { recursive: true })
+  const profiling = (name: string) =>
+    profileDirectory
+      ? ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}.cpuprofile`]
+      : []
+  const start = (name: string, command: readonly string[], ready: string) =>
+    startNodeProcess({ command, env, log: join(path, `${name}.log`), ready, nodeOptions: profiling(name) })
+  const worker = opened.use(
+    await start('worker', ['workers/main.ts', '--lane', 'calls'], 'workers are ready'),
+  )
+  const api = opened.use(await start('api', ['src/bin/api.ts'], 'api is ready'))
+  const port = Number(/"url":"[^"]*:(\d+)"/.exec(await api.output())?.[1])
+
+  const running = opened.move()
+  return {
+    postgres,
+    redis,
+    recorder,
+    worker,
+    api,
+    db,
+    tenant,
+    port,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}

@@ -1,0 +1,369 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
+import type { ApnsCredentials } from '../../src/push/app-credentials.ts'
+import { type ApnsProviderOptions, createApnsProvider } from '../../src/push/providers/apns/apns-provider.ts'
+import type { CallContent, Push } from '../../src/push/push.ts'
+import type { ApnsAnswer } from '../../src/simulators/apns-protocol.ts'
+import { type Simulators, startSimulators } from '../../src/simulators/simulators.ts'
+import { until } from '../support/conditions.ts'
+
+/** Milliseconds: short, so that a test of silence is. */
+const TIMEOUT = 150
+const REFUSED_STREAM = 7
+const ROOT = rootCertificates[0] ?? ''
+
+let directory: string
+let simulators: Simulators
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'apns-provider-'))
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+// A fresh pair of gateways for each test, so that connections can be counted from one.
+beforeEach(async () => {
+  simulators = await startSimulators({ directory })
+})
+afterEach(() => simulators.close())
+
+function openProvider(options: ApnsProviderOptions = {}, changes: Partial<ApnsCredentials> = {}) {
+  const credentials = { ...simulators.credentials.apns, ...changes }
+  const provider = createApnsProvider(new Map([['app', credentials]]), {
+    requestTimeoutMs: TIMEOUT,
+    ...options,
+  })
+  return {
+    ...provider,
+    /** Sends with no deadline but the provider's own. */
+    wake: (push: Push) => provider.send(push, new AbortController().signal),
+    [Symbol.asyncDispose]: () => provider.close(),
+  }
+}
+
+const tokenOf = (n: number): string => n.toString(16).padStart(64, '0')
+const TOKEN = tokenOf(1)
+
+function pushTo(token: string, changes: Partial<Push> & { callerName?: string } = {}): Push {
+  const { callerName = 'Ada', ...others } = changes
+  const content: CallContent = { callId: 'c1@pbx', callUuid: randomUUID(), callerId: '1001', callerName }
+  return {
+    id: randomUUID(),
+    tenantId: 'tenant',
+    kind: 'call',
+    provider: 'apns',
+    environment: 'production',
+    appId: 'app',
+    token,
+    tokenHash: 'hash',
+    content,
+    acceptedAt: Date.now(),
+    expiresAt: Date.now() + 30_000,
+    ...others,
+  }
+}
+
+/** Passes bytes on until it is frozen: then the connection looks alive and nothing arrives any more. */
+async function openProxy(port: number, state?: 'frozen') {
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1')
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
+    }
+    if (state !== 'frozen') near.pipe(far).pipe(near)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    freeze(): void {
+      for (const socket of sockets) socket.unpipe().pause()
+    },
+    breakAll(): void {
+      for (const socket of sockets) socket.resetAndDestroy()
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+test('an accepted push carries everything that Apple wants', async () => {
+  await using provider = openProvider()
+  const push = pushTo(TOKEN)
+  expect(await provider.wake(push)).toEqual({ kind: 'accepted', providerId: push.id })
+  expect(simulators.apns.received).toMatchObject([
+    {
+      token: TOKEN,
+      apnsId: push.id,
+      verdict: { status: 200 },
+      payload: {
+        type: 'incoming_call',
+        call_id: push.content.callUuid,
+        caller_id: '1001',
+        caller_name: 'Ada',
+      },
+      headers: {
+        'apns-push-type': 'voip',
+        'apns-topic': `${simulators.credentials.apns.bundleId}.voip`,
+        'apns-priority': '10',
+        'apns-expiration': String(Math.floor(push.expiresAt / 1_000)),
+        'apns-id': push.id,
+      },
+    },
+  ])
+})
+
+test('200 pushes share one connection and one provider token', async () => {
+  await using provider = openProvider()
+  const pushes = Array.from({ length: 200 }, (_, n) => pushTo(tokenOf(n)))
+  const outcomes = await Promise.all(pushes.map(provider.wake))
+  expect(outcomes).toEqual(pushes.map(({ id }) => ({ kind: 'accepted', providerId: id })))
+  expect(simulators.apns.sessionCount).toBe(1)
+  expect(new Set(simulators.apns.received.map(({ headers }) => headers.authorization)).size).toBe(1)
+})
+
+test('no connection is opened before the first push, and each environment has its own', async () => {
+  await using provider = openProvider()
+  expect([simulators.apns.sessionCount, simulators.apnsSandbox.sessionCount]).toEqual([0, 0])
+  await provider.wake(pushTo(TOKEN, { environment: 'sandbox' }))
+  expect([simulators.apns.sessionCount, simulators.apnsSandbox.sessionCount]).toEqual([0, 1])
+  await provider.wake(pushTo(TOKEN))
+  const [sandbox] = simulators.apnsSandbox.received
+  expect(simulators.apns.received[0]?.headers.authorization).toBe(sandbox?.headers.authorization)
+})
+
+test.each<[ApnsAnswer, object]>([
+  [
+    { status: 410, reason: 'Unregistered', timestamp: 1_700_000_000_000 },
+    { kind: 'token_dead', reason: 'Unregistered', deadSince: 1_700_000_000_000 },
+  ],
+  [
+    { status: 410, reason: 'ExpiredToken' },
+    { kind: 'token_dead', reason: 'ExpiredToken' },
+  ],
+  [
+    { status: 400, reason: 'BadDeviceToken' },
+    { kind: 'rejected', reason: 'BadDeviceToken' },
+  ],
+  [
+    { status: 403, reason: 'InvalidProviderToken' },
+    { kind: 'rejected', reason: 'InvalidProviderToken' },
+  ],
+  [
+    { status: 403, reason: 'ExpiredProviderToken' },
+    { kind: 'retry', reason: 'ExpiredProviderToken' },
+  ],
+  [
+    { status: 413, reason: 'PayloadTooLarge' },
+    { kind: 'rejected', reason: 'PayloadTooLarge' },
+  ],
+  [
+    { status: 429, reason: 'TooManyRequests' },
+    { kind: 'retry', reason: 'TooManyRequests' },
+  ],
+  [
+    { status: 500, reason: 'InternalServerError' },
+    { kind: 'retry', reason: 'InternalServerError' },
+  ],
+  [
+    { status: 503, reason: 'Shutdown' },
+    { kind: 'retry', reason: 'Shutdown' },
+  ],
+  [
+    { status: 599, reason: 'Tomorrow' },
+    { kind: 'retry', reason: 'Tomorrow' },
+  ],
+  [{ reset: true }, { kind: 'unknown', reason: 'connection_lost' }],
+  [
+    { reset: true, code: REFUSED_STREAM },
+    { kind: 'retry', reason: 'stream_refused' },
+  ],
+])('%j is one try and becomes %j', async (answer, outcome) => {
+  await using provider = openProvider()
+  simulators.apns.answers(TOKEN, answer)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject(outcome)
+  expect(simulators.apns.received).toHaveLength(1)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+})
+
+test('no sentence quotes the device token', async () => {
+  await using provider = openProvider()
+  const answers: ApnsAnswer[] = [{ reset: true }, { goaway: true }, { status: 400, reason: 'BadDeviceToken' }]
+  for (const answer of answers) {
+    simulators.apns.answers(TOKEN, answer)
+    expect(JSON.stringify(await provider.wake(pushTo(TOKEN)))).not.toContain(TOKEN)
+  }
+})
+
+test('silence is unknown after the time-out, and the next push takes a new connection', async () => {
+  await using provider = openProvider()
+  simulators.apns.answers(TOKEN, { silent: true })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'unknown', reason: 'no_answer' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+  expect(simulators.apns.received.map(({ sessionId }) => sessionId)).toEqual([1, 2])
+  await until(() => simulators.apns.openSessions === 1, { description: 'the silent connection is closed' })
+})
+
+test('a neighbour is still answered on a connection that is being replaced', async () => {
+  await using provider = openProvider({ requestTimeoutMs: 400 })
+  const slow = provider.wake(pushTo(tokenOf(2)))
+  simulators.apns.answers(tokenOf(2), { status: 200, delayMs: 300 })
+  await until(() => simulators.apns.received.length === 1, { description: 'the slow push has arrived' })
+  simulators.apns.answers(TOKEN, { silent: true })
+  const silent = provider.wake(pushTo(TOKEN))
+  expect(await slow).toMatchObject({ kind: 'accepted' })
+  expect(await silent).toMatchObject({ kind: 'unknown' })
+})
+
+test('the deadline of a push ends the wait: unknown once it has left', async () => {
+  await using provider = openProvider({ requestTimeoutMs: 10_000 })
+  const deadline = new AbortController()
+  simulators.apns.answers(TOKEN, { status: 200, delayMs: 200 })
+  const outcome = provider.send(pushTo(TOKEN), deadline.signal)
+  await until(() => simulators.apns.received.length === 1, { description: 'the push has arrived' })
+  deadline.abort()
+  expect(await outcome).toMatchObject({ kind: 'unknown', reason: 'deadline' })
+})
+
+test('nothing is sent after the deadline', async () => {
+  await using provider = openProvider()
+  const outcome = await provider.send(pushTo(TOKEN), AbortSignal.abort())
+  expect(outcome).toMatchObject({ kind: 'retry', reason: 'deadline' })
+  expect(simulators.apns.sessionCount).toBe(0)
+})
+
+test('a push that cannot leave because nobody listens may be tried again', async () => {
+  const nowhere = { production: 'https://127.0.0.1:1', sandbox: 'https://127.0.0.1:1' }
+  await using provider = openProvider({}, { endpoints: nowhere })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'connection_failed' })
+})
+
+test('nothing is sent to a gateway for whose certificate nobody vouches', async () => {
+  await using provider = openProvider({}, { ca: ROOT })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'connection_failed' })
+  expect(simulators.apns.received).toEqual([])
+})
+
+test('a gateway that accepts connections and says nothing has not got the push', async () => {
+  await using proxy = await openProxy(simulators.apns.port, 'frozen')
+  await using provider = openProvider({}, { endpoints: { production: proxy.url, sandbox: proxy.url } })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'connect_timeout' })
+  const deadline = new AbortController()
+  const outcome = provider.send(pushTo(TOKEN), deadline.signal)
+  deadline.abort()
+  expect(await outcome).toMatchObject({ kind: 'retry', reason: 'deadline' })
+})
+
+test('a broken connection leaves its pushes unknown, and the next one works', async () => {
+  await using proxy = await openProxy(simulators.apns.port)
+  await using provider = openProvider({}, { endpoints: { production: proxy.url, sandbox: proxy.url } })
+  simulators.apns.answers(TOKEN, { silent: true })
+  const outcome = provider.wake(pushTo(TOKEN))
+  await until(() => simulators.apns.received.length === 1, { description: 'the push has arrived' })
+  proxy.breakAll()
+  expect(await outcome).toMatchObject({ kind: 'unknown', reason: 'connection_lost' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+})
+
+test('a half-open connection is found by a ping, before a call is lost on it', async () => {
+  await using proxy = await openProxy(simulators.apns.port)
+  const endpoints = { production: proxy.url, sandbox: proxy.url }
+  await using provider = openProvider({ pingEveryMs: 20, requestTimeoutMs: 400 }, { endpoints })
+  await provider.wake(pushTo(TOKEN))
+  proxy.freeze()
+  const accepted = async () => {
+    const { kind } = await provider.wake(pushTo(TOKEN))
+    return kind === 'accepted'
+  }
+  await until(accepted, { description: 'a push goes over a new connection' })
+  expect(simulators.apns.sessionCount).toBe(2)
+})
+
+test('a GOAWAY that excludes a push makes it a retry, and its neighbours are still answered', async () => {
+  await using provider = openProvider()
+  simulators.apns.answers(tokenOf(2), { status: 200, delayMs: 100 })
+  const neighbour = provider.wake(pushTo(tokenOf(2)))
+  await until(() => simulators.apns.received.length === 1, { description: 'the neighbour has arrived' })
+  simulators.apns.answers(TOKEN, { goaway: true })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'stream_refused' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+  expect(await neighbour).toMatchObject({ kind: 'accepted' })
+})
+
+test('a GOAWAY that includes a push without an answer leaves it unknown', async () => {
+  await using provider = openProvider()
+  simulators.apns.answers(TOKEN, { goaway: true, includesThis: true })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'unknown' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+})
+
+test('an internal error at Apple costs no neighbour its call', async () => {
+  await using provider = openProvider()
+  simulators.apns.answers(tokenOf(2), { status: 200, delayMs: 100 })
+  const neighbour = provider.wake(pushTo(tokenOf(2)))
+  simulators.apns.answers(TOKEN, { status: 500, reason: 'InternalServerError' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'InternalServerError' })
+  expect(await neighbour).toMatchObject({ kind: 'accepted' })
+})
+
+test('a refused provider token is not replaced sooner than Apple allows', async () => {
+  await using provider = openProvider()
+  simulators.apns.behaves(TOKEN, { status: 403, reason: 'ExpiredProviderToken' })
+  for (let n = 0; n < 3; n += 1) await provider.wake(pushTo(TOKEN))
+  expect(new Set(simulators.apns.received.map(({ headers }) => headers.authorization)).size).toBe(1)
+})
+
+test('a name that is too long is cut, and the push is accepted', async () => {
+  await using provider = openProvider()
+  const outcome = await provider.wake(pushTo(TOKEN, { callerName: 'ü'.repeat(6_000) }))
+  expect(outcome).toMatchObject({ kind: 'accepted' })
+  expect(simulators.apns.received[0]?.payload.caller_name).toMatch(/^ü{2000,}$/)
+})
+
+test.each([
+  ['../../1/apps', 'malformed_token'],
+  ['', 'malformed_token'],
+  ['ab cd', 'malformed_token'],
+  ['zz', 'malformed_token'],
+])('the token %j never reaches the path', async (token, reason) => {
+  await using provider = openProvider()
+  expect(await provider.wake(pushTo(token))).toMatchObject({ kind: 'rejected', reason })
+  expect(simulators.apns.sessionCount).toBe(0)
+})
+
+test('ids that do not fit are refused here, as Apple would', async () => {
+  await using provider = openProvider()
+  const push = pushTo(TOKEN)
+  const outcome = await provider.wake({ ...push, content: { ...push.content, callId: 'x'.repeat(6_000) } })
+  expect(outcome).toMatchObject({ kind: 'rejected', reason: 'payload_too_large' })
+})
+
+test('an app without credentials is refused', async () => {
+  await using provider = openProvider()
+  const outcome = await provider.wake(pushTo(TOKEN, { appId: 'other' }))
+  expect(outcome).toMatchObject({ kind: 'rejected', reason: 'provider_not_configured' })
+})
+
+test('a signing key that is none is found at the start', () => {
+  expect(() => openProvider({}, { signingKey: 'no key' })).toThrow()
+})
+
+test('close waits for the answers on their way and leaves no connection', async () => {
+  const provider = openProvider({ requestTimeoutMs: 5_000 })
+  simulators.apns.answers(TOKEN, { status: 200, delayMs: 100 })
+  const outcome = provider.wake(pushTo(TOKEN))
+  await until(() => simulators.apns.received.length === 1, { description: 'the push has arrived' })
+  await provider.close()
+  expect(await outcome).toMatchObject({ kind: 'accepted' })
+  await until(() => simulators.apns.openSessions === 0, { description: 'the connection is gone' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'shutting_down' })
+  expect(simulators.apns.sessionCount).toBe(1)
+})

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto'
+import { jest } from '@jest/globals'
+import fc from 'fast-check'
+import { parsePrefer } from '../../src/http/prefer.ts'
+import { createBatcher } from '../../src/lib/batcher.ts'
+import { TimedOut, within } from '../../src/lib/deadline.ts'
+import { callUuid, derivedId } from '../../src/lib/ids.ts'
+import { createKeyCache } from '../../src/lib/key-cache.ts'
+import { createKeyring } from '../../src/lib/keyring.ts'
+import { createReleaser } from '../../src/lib/releaser.ts'
+
+describe('keyring', () => {
+  const keyring = createKeyring(randomBytes(32))
+  test('opens what it sealed, in its place only', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        const box = keyring.seal(text, 'here')
+        expect(keyring.open(box, 'here')).toBe(text)
+        expect(() => keyring.open(box, 'there')).toThrow()
+      }),
+    )
+  })
+  test('refuses a box that was altered or sealed with another key', () => {
+    const box = Buffer.from(keyring.seal('token', 'x'), 'base64')
+    box[box.length - 1] = (box.at(-1) ?? 0) ^ 1
+    expect(() => keyring.open(box.toString('base64'), 'x')).toThrow()
+    expect(() => createKeyring(randomBytes(32)).open(keyring.seal('token', 'x'), 'x')).toThrow()
+  })
+  test('hashes the same word differently for each purpose', () => {
+    const { tokenHash, licenseKeyHash, pbxKeyHash, sessionHash } = keyring
+    expect(
+      new Set([tokenHash, licenseKeyHash, pbxKeyHash, sessionHash].map((hash) => hash('word'))).size,
+    ).toBe(4)
+  })
+})
+
+describe('ids', () => {
+  const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[58][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+  test('are the same for the same parts and differ for others, also when the parts are cut elsewhere', () => {
+    expect(derivedId('a', 'b')).toBe(derivedId('a', 'b'))
+    expect(derivedId('a', 'b')).not.toBe(derivedId('ab'))
+    expect(derivedId('a', 'b')).toMatch(uuid)
+    expect(callUuid('t', 'c', 'h')).toBe(callUuid('t', 'c', 'h'))
+    expect(callUuid('t', 'c', 'h')).not.toBe(callUuid('t', 'c', 'i'))
+    expect(callUuid('t', 'c', 'h')).toMatch(uuid)
+  })
+})
+
+describe('Prefer', () => {
+  const cases: [string | string[] | undefined, object][] = [
+    [undefined, { respondAsync: false }],
+    ['wait=5', { respondAsync: false, waitSeconds: 5 }],
+    ['respond-async, wait=10', { respondAsync: true, waitSeconds: 10 }],
+    ['WAIT = "7"; foo=bar', { respondAsync: false, waitSeconds: 7 }],
+    ['wait=-1', { respondAsync: false }],
+    ['wait=1e9', { respondAsync: false }],
+    ['wait', { respondAsync: false }],
+    [['respond-async', 'wait=3'], { respondAsync: true, waitSeconds: 3 }],
+  ]
+  test.each(cases)('%j', (header, preference) => {
+    expect(parsePrefer(header)).toEqual(preference)
+  })
+})
+
+describe('batcher', () => {
+  test('sends what is asked for in one turn together and gives each its own answer', async () => {
+    const batches: number[][] = []
+    const batcher = createBatcher(
+      async (items: number[]) => {
+        batches.push(items)
+        return items.map((item) => item * 2)
+      },
+      { size: 3, parallel: 1 },
+    )
+    expect(await Promise.all([1, 2, 3, 4].map((n) => batcher.add(n)))).toEqual([2, 4, 6, 8])
+    expect(batches).toEqual([[1, 2, 3], [4]])
+  })
+  test('rejects a whole batch that failed, and goes on with the next', async () => {
+    let fail = true
+    const batcher = createBatcher(
+      async (items: number[]) => {
+        if (fail) throw new Error('store away')
+        return items
+      },
+      { size: 10, parallel: 1 },
+    )
+    const results = await Promise.allSettled([batcher.add(1), batcher.add(2)])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    fail = false
+    expect(await batcher.add(3)).toBe(3)
+  })
+})
+
+describe('key cache', () => {
+  test('asks once for many at the same time', async () => {
+    let asked = 0
+    const cache = createKeyCache(async (hash) => {
+      asked += 1
+      return `${hash}${asked}`
+    }, fail)
+    expect(await Promise.all(Array.from({ length: 20 }, () => cache.get('k')))).toEqual(Array(20).fill('k1'))
+    expect(await cache.get('k')).toBe('k1')
+  })
+  test('throws when the store is away and nothing is known', async () => {
+    const cache = createKeyCache(() => Promise.reject(new Error('away')), fail)
+    await expect(cache.get('k')).rejects.toThrow('away')
+  })
+  test('goes on with what it knew while the store is away', async () => {
+    jest.useFakeTimers({ now: 0, doNotFake: ['nextTick', 'setImmediate'] })
+    try {
+      let away = false
+      const errors: unknown[] = []
+      const cache = createKeyCache(
+        () => (away ? Promise.reject(new Error('away')) : Promise.resolve('license')),
+        (error) => errors.push(error),
+      )
+      expect(await cache.get('k')).toBe('license')
+      away = true
+      jest.setSystemTime(6_000)
+      jest.advanceTimersByTime(6_000)
+      expect(await cache.get('k')).toBe('license')
+      expect(errors).toHaveLength(1)
+      jest.advanceTimersByTime(16 * 60_000)
+      await expect(cache.get('k')).rejects.toThrow('away')
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+  const fail = (error: unknown) => {
+    throw error
+  }
+})
+
+test('a deadline does not wait for the work, and the work may fail later', async () => {
+  const { promise, reject } = Promise.withResolvers<void>()
+  await expect(within(1, 'it', promise)).rejects.toBeInstanceOf(TimedOut)
+  reject(new Error('late'))
+  expect(await within(1_000, 'it', Promise.resolve(5))).toBe(5)
+})
+
+test('a releaser closes in reverse, also after a failure, and tells the first one', async () => {
+  const closed: string[] = []
+  const releaser = createReleaser()
+  releaser.add('a', (name) => closed.push(name))
+  releaser.add('b', () => {
+    throw new Error('b is stuck')
+  })
+  releaser.add('c', (name) => closed.push(name))
+  await expect(releaser.release()).rejects.toThrow('b is stuck')
+  expect(closed).toEqual(['c', 'a'])
+})
