@@ -1,0 +1,291 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
+import { getApps } from 'firebase-admin/app'
+import { systemClock } from '../../src/lib/clock.ts'
+import { HOUR, MINUTE } from '../../src/lib/units.ts'
+import type { FcmCredentials } from '../../src/push/app-credentials.ts'
+import { createFcmProvider, type FcmProviderOptions } from '../../src/push/providers/fcm/fcm-provider.ts'
+import type { Push } from '../../src/push/push.ts'
+import type { FcmAnswer } from '../../src/simulators/fcm-protocol.ts'
+import { type Simulators, startSimulators } from '../../src/simulators/simulators.ts'
+import { until } from '../support/conditions.ts'
+
+/** Milliseconds: for tests of silence, and still enough for a handshake on a busy machine. */
+const SHORT = 400
+const TOKEN = 'fJ3kT0w:APA91bH-example_registration_token'
+const MAX_SOCKETS = 100
+
+let directory: string
+let simulators: Simulators
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'fcm-provider-'))
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+// A fresh simulator for each test, so that connections can be counted from one.
+beforeEach(async () => {
+  simulators = await startSimulators({ directory })
+})
+afterEach(() => simulators.close())
+
+function openProvider(options: FcmProviderOptions = {}, changes: Partial<FcmCredentials> = {}) {
+  const credentials = { ...simulators.credentials.fcm, ...changes }
+  const provider = createFcmProvider(new Map([['app', credentials]]), options)
+  return {
+    ...provider,
+    /** Sends with no deadline but the provider's own. */
+    wake: (push: Push) => provider.send(push, new AbortController().signal),
+    [Symbol.asyncDispose]: () => provider.close(),
+  }
+}
+
+/** A clock that can be put forward. @param offset Milliseconds from the real time. */
+function movableClock(offset = 0) {
+  return {
+    ...systemClock,
+    now: () => Date.now() + offset,
+    forward: (ms: number) => {
+      offset += ms
+    },
+  }
+}
+
+const pushTo = (token: string, changes: Partial<Push> = {}): Push => ({
+  id: randomUUID(),
+  tenantId: 'tenant',
+  kind: 'call',
+  provider: 'fcm',
+  environment: 'production',
+  appId: 'app',
+  token,
+  tokenHash: 'hash',
+  content: { callId: 'c1@pbx', callUuid: randomUUID(), callerId: '1001', callerName: 'Ada' },
+  acceptedAt: Date.now(),
+  expiresAt: Date.now() + 30_000,
+  ...changes,
+})
+
+test('an accepted message is data only, urgent, and ends with the call', async () => {
+  await using provider = openProvider()
+  const push = pushTo(TOKEN)
+  expect(await provider.wake(push)).toEqual({
+    kind: 'accepted',
+    providerId: expect.stringMatching(/^projects\/[\w-]+\/messages\//),
+  })
+  expect(simulators.fcm.received).toHaveLength(1)
+  const { message, headers, verdict } = simulators.fcm.received[0] ?? {}
+  expect(verdict).toEqual({ status: 200 })
+  expect(headers).toMatchObject({ host: 'fcm.googleapis.com' })
+  expect(message).toEqual({
+    token: TOKEN,
+    data: {
+      type: 'incoming_call',
+      call_id: push.content.callUuid,
+      sip_call_id: 'c1@pbx',
+      caller_id: '1001',
+      caller_name: 'Ada',
+      expires_at: new Date(push.expiresAt).toISOString(),
+    },
+    android: { priority: 'high', ttl: expect.stringMatching(/^(29\.\d+|30)s$/) },
+  })
+})
+
+test('a push whose call is over is sent for now or never', async () => {
+  await using provider = openProvider()
+  await provider.wake(pushTo(TOKEN, { expiresAt: Date.now() - 5_000 }))
+  expect(simulators.fcm.received[0]?.message).toMatchObject({ android: { ttl: '0s' } })
+})
+
+test('200 messages share few connections and one access token', async () => {
+  await using provider = openProvider()
+  const outcomes = await Promise.all(Array.from({ length: 200 }, () => provider.wake(pushTo(TOKEN))))
+  expect(outcomes.filter(({ kind }) => kind === 'accepted')).toHaveLength(200)
+  expect(simulators.fcm.accessTokensIssued).toBe(1)
+  expect(simulators.fcm.connectionCount).toBeLessThanOrEqual(MAX_SOCKETS + 1)
+  const before = simulators.fcm.connectionCount
+  await provider.wake(pushTo(TOKEN))
+  expect(simulators.fcm.connectionCount).toBe(before)
+})
+
+test.each<[FcmAnswer, object]>([
+  [
+    { status: 404, errorCode: 'UNREGISTERED' },
+    { kind: 'token_dead', reason: 'UNREGISTERED' },
+  ],
+  [{ status: 404 }, { kind: 'rejected', reason: 'NOT_FOUND' }],
+  [
+    { status: 400, errorCode: 'INVALID_ARGUMENT', field: 'message.token' },
+    { kind: 'token_dead', reason: 'INVALID_ARGUMENT' },
+  ],
+  [
+    { status: 400, errorCode: 'INVALID_ARGUMENT', field: 'message.data' },
+    { kind: 'rejected', reason: 'INVALID_ARGUMENT' },
+  ],
+  [
+    { status: 403, errorCode: 'SENDER_ID_MISMATCH' },
+    { kind: 'rejected', reason: 'SENDER_ID_MISMATCH' },
+  ],
+  [{ status: 403 }, { kind: 'rejected', reason: 'PERMISSION_DENIED' }],
+  [
+    { status: 401, errorCode: 'THIRD_PARTY_AUTH_ERROR' },
+    { kind: 'rejected', reason: 'THIRD_PARTY_AUTH_ERROR' },
+  ],
+  [
+    { status: 429, errorCode: 'QUOTA_EXCEEDED', headers: { 'retry-after': '7' } },
+    { kind: 'retry', reason: 'QUOTA_EXCEEDED', retryAfterMs: 7_000 },
+  ],
+  [
+    { status: 503, errorCode: 'UNAVAILABLE', headers: { 'retry-after': '2' } },
+    { kind: 'retry', reason: 'UNAVAILABLE', retryAfterMs: 2_000 },
+  ],
+  [
+    { status: 500, errorCode: 'INTERNAL' },
+    { kind: 'retry', reason: 'INTERNAL' },
+  ],
+  [
+    { status: 502, html: true },
+    { kind: 'retry', reason: 'status_502' },
+  ],
+  [
+    { status: 200, html: true },
+    { kind: 'unknown', reason: 'unreadable_answer' },
+  ],
+  [{ reset: true }, { kind: 'unknown', reason: 'connection_lost' }],
+])('%j is one try and becomes %j', async (answer, outcome) => {
+  await using provider = openProvider()
+  simulators.fcm.answers(TOKEN, answer)
+  const told = await provider.wake(pushTo(TOKEN))
+  expect(told).toMatchObject(outcome)
+  expect(JSON.stringify(told)).not.toContain(TOKEN)
+  expect(simulators.fcm.received).toHaveLength(1)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+})
+
+test('silence is unknown after the time-out, and the next message works', async () => {
+  await using provider = openProvider({ timeoutMs: SHORT })
+  simulators.fcm.answers(TOKEN, { silent: true })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'unknown', reason: 'no_answer' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+})
+
+test('messages that wait behind silent ones are known not to have left', async () => {
+  await using provider = openProvider()
+  await provider.wake(pushTo(TOKEN))
+  simulators.fcm.behaves(TOKEN, { silent: true })
+  const deadline = new AbortController()
+  const send = () => provider.send(pushTo(TOKEN), deadline.signal)
+  const outcomes = Promise.all(Array.from({ length: MAX_SOCKETS + 20 }, send))
+  const taken = () => simulators.fcm.received.length === MAX_SOCKETS + 1
+  await until(taken, { description: 'all connections wait for an answer' })
+  deadline.abort()
+  const kinds = Object.groupBy(await outcomes, ({ kind }) => kind)
+  expect([kinds.unknown?.length, kinds.retry?.length]).toEqual([MAX_SOCKETS, 20])
+  expect(await provider.wake(pushTo(`${TOKEN}2`))).toMatchObject({ kind: 'accepted' })
+})
+
+test('the deadline of a push ends the try, and its late end is unheard', async () => {
+  const unhandled: unknown[] = []
+  const note = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', note)
+  await using provider = openProvider()
+  simulators.fcm.answers(TOKEN, { status: 200, delayMs: 100 })
+  const deadline = new AbortController()
+  const outcome = provider.send(pushTo(TOKEN), deadline.signal)
+  await until(() => simulators.fcm.received.length === 1, { description: 'the message has arrived' })
+  deadline.abort()
+  expect(await outcome).toMatchObject({ kind: 'unknown', reason: 'no_answer' })
+  await provider.close()
+  process.off('unhandledRejection', note)
+  expect(unhandled).toEqual([])
+})
+
+test('nothing is sent after the deadline', async () => {
+  await using provider = openProvider()
+  expect(await provider.send(pushTo(TOKEN), AbortSignal.abort())).toMatchObject({ kind: 'retry' })
+  expect(simulators.fcm.connectionCount).toBe(0)
+})
+
+test('a revoked access token is replaced once, and not again within a minute', async () => {
+  const clock = movableClock()
+  await using provider = openProvider({ clock })
+  await provider.wake(pushTo(TOKEN))
+  simulators.fcm.revokeAccessTokens()
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'rejected', reason: 'UNAUTHENTICATED' })
+  clock.forward(2 * MINUTE)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'access_token_renewed' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+  expect(simulators.fcm.accessTokensIssued).toBe(2)
+})
+
+test('an access token is renewed before its end, without a push waiting for it', async () => {
+  const age = HOUR - 4 * MINUTE
+  const clock = movableClock(-age)
+  await using provider = openProvider({ clock })
+  await provider.wake(pushTo(TOKEN))
+  clock.forward(age)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+  await until(() => simulators.fcm.accessTokensIssued === 2, { description: 'the token is renewed' })
+  const [first, second] = simulators.fcm.received.map(({ headers }) => headers.authorization)
+  expect(second).toBe(first)
+})
+
+test('an access token that cannot be renewed serves until its end', async () => {
+  const clock = movableClock()
+  await using provider = openProvider({ clock })
+  await provider.wake(pushTo(TOKEN))
+  // Google refuses assertions from the future.
+  clock.forward(HOUR - 4 * MINUTE)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+  clock.forward(5 * MINUTE)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'rejected' })
+})
+
+test.each([
+  ['nobody listens', { endpoint: 'https://127.0.0.1:1' }, 'retry', 'no_access_token'],
+  ['nobody vouches for the certificate', { ca: rootCertificates[0] ?? '' }, 'retry', 'no_access_token'],
+  ['the account is unknown', { clientEmail: 'else@example.com' }, 'rejected', 'service_account_refused'],
+  ['the project is unknown', { projectId: 'else' }, 'rejected', 'NOT_FOUND'],
+])('a push cannot leave because %s', async (_, changes, kind, reason) => {
+  await using provider = openProvider({}, changes)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind, reason })
+})
+
+test('a gateway that goes away between two messages has not got the second', async () => {
+  await using provider = openProvider()
+  await provider.wake(pushTo(TOKEN))
+  await simulators.fcm.close()
+  // The first may still find the connection that is just being closed.
+  const refused = async () => {
+    const outcome = await provider.wake(pushTo(TOKEN))
+    return 'reason' in outcome && outcome.kind === 'retry' && outcome.reason === 'connection_failed'
+  }
+  await until(refused, { description: 'a connection is refused' })
+})
+
+test('an app without credentials and an empty token are refused', async () => {
+  await using provider = openProvider()
+  expect(await provider.wake(pushTo(TOKEN, { appId: 'other' }))).toMatchObject({
+    kind: 'rejected',
+    reason: 'provider_not_configured',
+  })
+  expect(await provider.wake(pushTo(''))).toMatchObject({ kind: 'rejected', reason: 'malformed_token' })
+})
+
+test('two providers live side by side, and close leaves nothing behind', async () => {
+  const first = openProvider()
+  await using second = openProvider()
+  expect(getApps()).toHaveLength(2)
+  expect(getApps().map(({ name }) => name)).not.toContain('[DEFAULT]')
+  simulators.fcm.answers(TOKEN, { status: 200, delayMs: 100 })
+  const outcome = first.wake(pushTo(TOKEN))
+  await until(() => simulators.fcm.received.length === 1, { description: 'the message has arrived' })
+  await first.close()
+  expect(await outcome).toMatchObject({ kind: 'accepted' })
+  expect(getApps()).toHaveLength(1)
+  expect(await first.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'shutting_down' })
+  expect(await second.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+})
