@@ -93,7 +93,7 @@ async function pushes(stack: Stack, { quick }: BenchOptions, callers: number, ta
   )
   const [before, after] = readings
   if (!before || !after) throw new Error('the generator did not say when to read')
-  const rows = await settledRows(stack, tag)
+  const rows = await settledRows(stack, tag, load.sent)
   const arrived = await recorder.report()
   const { delivered, sent } = load
   return {
@@ -117,8 +117,8 @@ interface RowCounts {
   open: number
 }
 
-/** Rows are closed after the answer; here they get ten seconds. */
-async function settledRows({ db }: Stack, tag: string): Promise<RowCounts> {
+/** Rows are written and closed after the answer; here they get ten seconds. */
+async function settledRows({ db }: Stack, tag: string, sent: number): Promise<RowCounts> {
   for (let tries = 0; ; tries += 1) {
     const { rows } = await db.raw<{ rows: RowCounts[] }>(
       `SELECT count(*) AS total, count(*) FILTER (WHERE state = 'delivered') AS delivered,
@@ -127,7 +127,7 @@ async function settledRows({ db }: Stack, tag: string): Promise<RowCounts> {
       [`${tag}-%`],
     )
     const [counts] = rows
-    if (counts && (counts.open === 0 || tries === 20)) return counts
+    if (counts && ((counts.total >= sent && counts.open === 0) || tries === 20)) return counts
     await delay(500)
   }
 }

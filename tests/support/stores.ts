@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Backend } from '../../src/config/config.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
+import { openJobQueues } from '../../src/queue/job-queues.ts'
+import { type Processors, runWorkers } from '../../src/queue/run-workers.ts'
 import { openTransport } from '../../src/transport.ts'
 import { cloneDatabase } from './databases.ts'
 import { testConfig } from './gateway.ts'
@@ -29,4 +31,29 @@ export async function openSignals(backend: Backend) {
     errors,
     [Symbol.asyncDispose]: () => releaser.release(),
   }
+}
+
+/** The queue of one process with processors of the test's own. */
+export async function openQueue(backend: Backend, processors: Processors) {
+  const releaser = createReleaser()
+  const database = releaser.add(await cloneDatabase(), (open) => open.drop())
+  const { config, secrets } = testConfig({ backend }, database.url)
+  const errors: Error[] = []
+  const onError = (error: Error) => void errors.push(error)
+  const transport = await openTransport(
+    config,
+    { ...secrets, databaseUrl: database.url },
+    releaser,
+    () => onError,
+  )
+  const queues = releaser.add(openJobQueues(transport.queueBackend, onError), (open) => open.close())
+  const work = () => {
+    const workers = runWorkers(processors, transport.queueBackend, {
+      lanes: ['calls', 'messages'],
+      concurrency: 8,
+      onError,
+    })
+    releaser.add(workers, (open) => open.close(2_000))
+  }
+  return { queues, work, errors, database, [Symbol.asyncDispose]: () => releaser.release() }
 }

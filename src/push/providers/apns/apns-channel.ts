@@ -21,6 +21,7 @@ export interface ApnsChannel {
 interface Line {
   session: ApnsSession
   isRetired: boolean
+  isClosing: boolean
   closed: PromiseWithResolvers<void>
 }
 
@@ -39,7 +40,7 @@ export function createApnsChannel(
 
   function open(): Line {
     const session = createApnsSession(settings, () => retire(line))
-    const line: Line = { session, isRetired: false, closed: Promise.withResolvers() }
+    const line: Line = { session, isRetired: false, isClosing: false, closed: Promise.withResolvers() }
     lines.add(line)
     return line
   }
@@ -48,13 +49,16 @@ export function createApnsChannel(
     if (line.isRetired) return
     line.isRetired = true
     if (line === current && !isClosed) current = open()
-    closeWhenIdle(line)
+    void closeWhenIdle(line)
   }
 
   /** Others may still be answered on a retired line, or run into their own time-out. */
-  function closeWhenIdle(line: Line): void {
-    if (!line.isRetired || line.session.inFlight > 0 || !lines.delete(line)) return
-    line.closed.resolve(line.session.close())
+  async function closeWhenIdle(line: Line): Promise<void> {
+    if (!line.isRetired || line.isClosing || line.session.inFlight > 0) return
+    line.isClosing = true
+    await line.session.close()
+    lines.delete(line)
+    line.closed.resolve()
   }
 
   async function sendOn(line: Line, request: ApnsRequest): Promise<ApnsReply> {
@@ -63,7 +67,7 @@ export function createApnsChannel(
       if (isTimeout(reply)) retire(line)
       return reply
     } finally {
-      closeWhenIdle(line)
+      if (line.isRetired) void closeWhenIdle(line)
     }
   }
 
@@ -78,9 +82,8 @@ export function createApnsChannel(
 
     async close() {
       isClosed = true
-      const open = [...lines]
       retire(current)
-      await Promise.all(open.map((line) => line.closed.promise))
+      await Promise.all([...lines].map((line) => line.closed.promise))
     },
   }
 }

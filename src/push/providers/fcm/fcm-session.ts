@@ -99,6 +99,7 @@ export function createFcmSession(credentials: FcmCredentials, options: FcmSessio
     },
 
     async close() {
+      if (isClosed) return
       isClosed = true
       await Promise.allSettled(inFlight)
       attempts.close()

@@ -1,0 +1,149 @@
+import { Writable } from 'node:stream'
+import { Redis } from 'ioredis'
+import { createLogger } from '../../src/observability/logger.ts'
+import { until } from '../support/conditions.ts'
+import { query } from '../support/databases.ts'
+import { apnsToken, BACKENDS, callId, startTestGateway } from '../support/gateway.ts'
+import { sharedRedisUrl } from '../support/redis-server.ts'
+
+/** Collects everything that is logged, at the most talkative level. */
+function recordedLogger() {
+  const lines: string[] = []
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  return { lines, logger: createLogger('debug', sink) }
+}
+
+describe.each(BACKENDS)('delivery on %s', (backend) => {
+  test('leaves no token, key or number in jobs, signals, rows, metrics or logs', async () => {
+    const { lines, logger } = recordedLogger()
+    await using gateway = await startTestGateway({ backend, logger })
+    const [good, dead] = [apnsToken(), apnsToken()]
+    gateway.simulators.apns.behaves(dead, { status: 410, reason: 'Unregistered', timestamp: Date.now() })
+    const caller_id = '+49301234567'
+    await gateway.push({ push_token: good, caller_id, caller_name: 'Ada Lovelace' })
+    await gateway.push({ push_token: dead, caller_id })
+    await gateway.push({ push_token: good, license_key: 'WL-WRONG-KEY' })
+    await gateway.givenPhone({ extension: '100', token: apnsToken() })
+    await gateway.call('100', { body: { caller_id } })
+    await until(async () => (await gateway.pushLog()).every((row) => row.closed_at), {
+      description: 'all rows are closed',
+    })
+
+    const stored = [
+      ...lines,
+      await gateway.context.metrics.registry.metrics(),
+      JSON.stringify(await gateway.pushLog()),
+      JSON.stringify(await query(gateway.database.url, 'SELECT * FROM device_tokens')),
+      await dumpOf(backend, gateway.config.queue.prefix, gateway.database.url),
+    ].join('\n')
+    expect(stored.length).toBeGreaterThan(5_000)
+    for (const secret of [
+      good,
+      dead,
+      gateway.tenant.licenseKey,
+      gateway.tenant.pbxKey,
+      caller_id,
+      'Ada Lovelace',
+      'WL-WRONG-KEY',
+    ]) {
+      expect(stored).not.toContain(secret)
+    }
+  })
+
+  test('keeps the token of a phone that registered again after Apple saw it gone', async () => {
+    await using gateway = await startTestGateway({ backend })
+    const phone = await gateway.givenPhone({ extension: '100', behaviour: { registersAfterMs: 'never' } })
+    gateway.simulators.apns.answers(phone.token, {
+      status: 410,
+      reason: 'Unregistered',
+      timestamp: Date.now() - 60_000,
+    })
+    expect((await gateway.call('100')).json.data.outcome).toBe('unreachable')
+    // The answer was about an earlier installation: the token is still used.
+    const again = gateway.call('100', { wait: 1 })
+    await until(() => phone.rang.length === 1, { description: 'the phone rings' })
+    expect((await again).json.data.outcome).toBe('timeout')
+  })
+
+  test('counts every end of a push and every hold', async () => {
+    await using gateway = await startTestGateway({ backend })
+    const token = apnsToken()
+    gateway.simulators.apns.answers(token, { status: 400, reason: 'BadTopic' })
+    await gateway.push({ push_token: token })
+    await gateway.push()
+    await gateway.givenPhone({ extension: '100', behaviour: { registersAfterMs: 10 } })
+    await gateway.call('100')
+    const metrics = await gateway.context.metrics.registry.metrics()
+    expect(metrics).toContain(
+      'wakeline_pushes_total{provider="apns",kind="call",state="rejected",reason="BadTopic"} 1',
+    )
+    expect(metrics).toMatch(
+      /wakeline_pushes_total\{provider="apns",kind="call",state="delivered",reason=""\} 2/,
+    )
+    expect(metrics).toContain('wakeline_hold_seconds_count{outcome="registered"} 1')
+    expect(metrics).toContain('wakeline_wake_seconds_count 1')
+  })
+
+  test('with PostgreSQL away a push still rings, and its row follows', async () => {
+    await using gateway = await startTestGateway({ backend: 'redis' })
+    const token = apnsToken()
+    await gateway.push() // the licence is known from here on
+    const { db } = gateway.context
+    await db.raw('ALTER TABLE push_logs RENAME TO push_logs_away')
+    const begin = performance.now()
+    const answer = await gateway.push({ push_token: token })
+    expect(answer.json.data.delivered).toBe(true)
+    expect(performance.now() - begin).toBeLessThan(1_000)
+    await db.raw('ALTER TABLE push_logs_away RENAME TO push_logs')
+    const id = answer.json.data.push_id
+    await until(
+      async () => (await gateway.pushLog()).some((row) => row.id === id && row.state === 'delivered'),
+      {
+        description: 'the row is there',
+      },
+    )
+  })
+
+  test('a push that two workers got hold of rings once', async () => {
+    await using gateway = await startTestGateway({ backend })
+    const { context } = gateway
+    const push = {
+      id: '0197a6a0-0000-8000-8000-000000000001',
+      tenantId: gateway.tenant.tenantId,
+      kind: 'call',
+      provider: 'apns',
+      environment: 'production',
+      appId: 'default',
+      token: apnsToken(),
+      tokenHash: 'ab'.repeat(32),
+      content: { callId: callId(), callUuid: '0197a6a0-0000-8000-8000-000000000002', callerId: '1' },
+      acceptedAt: Date.now(),
+      expiresAt: Date.now() + 10_000,
+    } as const
+    const attempt = { number: 0, last: false, pauseMs: 250 }
+    await Promise.all(Array.from({ length: 10 }, () => context.deliver(push, 'nobody', attempt)))
+    expect(gateway.simulators.apns.received.filter(({ token }) => token === push.token)).toHaveLength(1)
+    expect(await gateway.pushLog()).toHaveLength(1)
+  })
+})
+
+async function dumpOf(backend: string, prefix: string, databaseUrl: string): Promise<string> {
+  const rows = await Promise.all(
+    ['bullmq.job', 'signals'].map((table) => query(databaseUrl, `SELECT t::text AS row FROM ${table} t`)),
+  )
+  if (backend === 'postgres') return JSON.stringify(rows)
+  const redis = new Redis(sharedRedisUrl())
+  try {
+    const keys = await redis.keys(`${prefix}:*`)
+    expect(keys.length).toBeGreaterThan(5)
+    const dumps = await Promise.all(keys.map((key) => redis.dumpBuffer(key)))
+    return dumps.map((dump) => dump?.toString('latin1') ?? '').join('\n') + keys.join('\n')
+  } finally {
+    redis.disconnect()
+  }
+}
