@@ -8,6 +8,7 @@ export interface HttpAnswer {
 
 /** One keep-alive connection, one request at a time. */
 export interface HttpConnection {
+  readonly isOpen: boolean
   /** Writes the request in this very turn. */
   send(request: string): Promise<HttpAnswer>
   close(): void
@@ -37,6 +38,9 @@ export async function openConnection(port: number): Promise<HttpConnection> {
   socket.on('error', fail)
   socket.on('close', () => fail(new Error('the connection was closed')))
   return {
+    get isOpen() {
+      return !socket.destroyed && socket.readable
+    },
     send(request) {
       waiting = Promise.withResolvers()
       const { promise } = waiting

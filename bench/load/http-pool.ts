@@ -9,6 +9,12 @@ export async function openPool(port: number, size: number) {
     all.push(connection)
     return connection
   }
+  /** The one that has rested longest: a server may end a connection that has never been used. */
+  const take = () => {
+    let connection = free.shift()
+    while (connection && !connection.isOpen) connection = free.shift()
+    return connection
+  }
   // Not all at once: the queue of a listening socket holds 511.
   while (all.length < size) {
     const some = Math.min(200, size - all.length)
@@ -16,7 +22,7 @@ export async function openPool(port: number, size: number) {
   }
   return {
     async send(request: string): Promise<HttpAnswer> {
-      const connection = free.pop() ?? (await open())
+      const connection = take() ?? (await open())
       const answer = await connection.send(request)
       free.push(connection)
       return answer

@@ -80,12 +80,14 @@ function readValues(reader: Reader, shape: Shape, secrets: Secrets): Config {
 }
 
 function readSecrets(reader: Reader, shape: Shape): Secrets {
-  const databaseUrl = reader.url('DATABASE_URL', ['postgres:', 'postgresql:'])
-  const redisUrl = reader.url('REDIS_URL', ['redis:', 'rediss:'])
+  const databaseUrl = reader.secretUrl('DATABASE_URL', ['postgres:', 'postgresql:'])
+  const redisUrl = reader.secretUrl('REDIS_URL', ['redis:', 'rediss:'])
   const masterKey = readMasterKey(reader)
   const app = readApp(reader)
   if (shape === 'cluster') {
-    reader.required('DATABASE_URL', '(only `npm start` brings its own PostgreSQL)')
+    if (!reader.text('DATABASE_URL') && !reader.text('DATABASE_URL_FILE')) {
+      reader.fault('DATABASE_URL is required (only `npm start` brings its own PostgreSQL)')
+    }
     if (!reader.text('WAKELINE_SECRET') && !reader.text('WAKELINE_SECRET_FILE')) {
       reader.fault('WAKELINE_SECRET or WAKELINE_SECRET_FILE is required, the same on every node')
     }

@@ -20,8 +20,6 @@ export function createReader(env: Env, readFile: (path: string) => string) {
     const spec: { meaning: string; default?: string } = VARIABLES[name]
     return env[name]?.trim() || spec.default
   }
-  const required = (name: VariableName, why: string): string =>
-    text(name) ?? fault(`${name} is required ${why}`) ?? ''
 
   const integer = (name: VariableName, min: number, max: number): number => {
     const value = text(name) ?? ''
@@ -38,10 +36,11 @@ export function createReader(env: Env, readFile: (path: string) => string) {
     return found ?? choices[0]
   }
 
+  const isUrl = (value: string, protocols: readonly string[]) =>
+    URL.canParse(value) && protocols.includes(new URL(value).protocol)
   const url = (name: VariableName, protocols: readonly string[]): string | undefined => {
     const value = text(name)
-    if (value === undefined) return undefined
-    if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
+    if (value === undefined || isUrl(value, protocols)) return value
     return fault(`${name} must be a URL starting with ${protocols.map((p) => `${p}//`).join(' or ')}`)
   }
 
@@ -62,6 +61,19 @@ export function createReader(env: Env, readFile: (path: string) => string) {
     }
   }
 
-  return { faults, fault, text, required, integer, choice, url, pattern, file }
+  /** A URL with a password in it may come from a file, so that it does not stand in the environment. */
+  const secretUrl = (
+    name: 'DATABASE_URL' | 'REDIS_URL',
+    protocols: readonly string[],
+  ): string | undefined => {
+    const fileName = `${name}_FILE` as const
+    if (text(fileName) === undefined) return url(name, protocols)
+    if (text(name) !== undefined) return fault(`${name} and ${fileName} exclude each other`)
+    const value = file(fileName)?.trim()
+    if (value === undefined || isUrl(value, protocols)) return value
+    return fault(`${fileName} must hold a URL starting with ${protocols.map((p) => `${p}//`).join(' or ')}`)
+  }
+
+  return { faults, fault, secretUrl, text, integer, choice, url, pattern, file }
 }
 export type Reader = ReturnType<typeof createReader>

@@ -7,6 +7,8 @@ export const VARIABLES = {
     meaning:
       'Redis 6.2 or newer for queue and signals, with `maxmemory-policy noeviction`. Absent: PostgreSQL does it.',
   },
+  DATABASE_URL_FILE: { meaning: 'A file with that URL instead, as containers hand over secrets.' },
+  REDIS_URL_FILE: { meaning: 'A file with that URL instead.' },
   WAKELINE_SECRET: {
     meaning: '64 hex digits; all keys at rest derive from it. `npm start` makes one at first start.',
     secret: true,

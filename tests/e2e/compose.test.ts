@@ -104,7 +104,7 @@ describe('docker-compose.yml', () => {
     ]
     expect(named.length).toBeGreaterThan(15)
     // The library of PostgreSQL reads this one.
-    const known = ['PGPASSFILE', ...Object.keys(VARIABLES)]
+    const known: string[] = Object.keys(VARIABLES)
     for (const name of named) expect(known).toContain(name)
   })
 
@@ -324,9 +324,9 @@ async function startMachine(opened: AsyncDisposableStack) {
   opened.defer(() => query(admin, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`).then(() => undefined))
 
   const url = databaseUrl(admin, name)
-  const { port, password } = new URL(url)
+  const { port } = new URL(url)
   const secret = randomBytes(32)
-  const secrets = { wakeline_secret: `${secret.toString('hex')}\n`, pgpass: `*:*:*:wakeline:${password}\n` }
+  const secrets = { wakeline_secret: `${secret.toString('hex')}\n`, database_url: `${url}\n` }
   for (const [file, content] of Object.entries(secrets)) {
     await writeFile(join(directory.path, file), content, { mode: 0o600 })
   }
@@ -342,7 +342,6 @@ async function startMachine(opened: AsyncDisposableStack) {
         Object.entries(environment).map(([variable, value]) => [
           variable,
           value
-            .replace('@postgres:5432/wakeline', `@127.0.0.1:${port}/${name}`)
             .replace('//redis:6379', `//127.0.0.1:${redis.port}`)
             .replace('/run/secrets/', `${directory.path}/`),
         ]),

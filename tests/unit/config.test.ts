@@ -18,6 +18,7 @@ const files: Record<string, string> = {
   'account.json': JSON.stringify({ project_id: 'p', client_email: 'a@b', private_key: rsa }),
   'secret.txt': `${SECRET}\n`,
   'junk.txt': 'junk-content',
+  'database.txt': 'postgresql://u:p@elsewhere/wakeline\n',
 }
 const readFile = (path: string) => {
   const text = files[path]
@@ -71,6 +72,13 @@ test('the secret may come from a file', () => {
   const { WAKELINE_SECRET: _, ...rest } = cluster
   expect(load({ ...rest, WAKELINE_SECRET_FILE: 'secret.txt' }).secrets.masterKey).toEqual(
     Buffer.from(SECRET, 'hex'),
+  )
+})
+
+test('URLs may come from files', () => {
+  const { DATABASE_URL: _, ...rest } = cluster
+  expect(load({ ...rest, DATABASE_URL_FILE: 'database.txt' }).secrets.databaseUrl).toBe(
+    'postgresql://u:p@elsewhere/wakeline',
   )
 })
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { isIP } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 
@@ -31,13 +30,20 @@ export function createApnsSockets(endpoint: string, ca: string | undefined, ling
       const socket = connect(options)
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
+      // The session above reports it; when that has gone first, nobody is left who could use it.
+      socket.on('error', () => undefined)
       socket.once('finish', () => socket.setTimeout(lingerMs, () => socket.destroy()))
       return socket
     },
     async destroy() {
-      const closing = [...sockets].map((socket) => once(socket, 'close'))
-      for (const socket of sockets) socket.destroy()
-      await Promise.all(closing)
+      await Promise.all([...sockets].map(destroy))
     },
   }
+}
+
+function destroy(socket: TLSSocket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.once('close', () => resolve())
+  socket.destroy()
+  return promise
 }
