@@ -33,7 +33,8 @@ export async function heldCalls(settings: HeldCalls) {
   const held = names.map(async (name) => {
     const answer = await holding.send(pbx.heldCall(tag, name, WAIT_SECONDS))
     const end = performance.now()
-    if (isRegistered(answer)) releaseMs.push(end - (reportedAt.get(name) ?? Number.NaN))
+    const reported = reportedAt.get(name)
+    if (isRegistered(answer) && reported !== undefined) releaseMs.push(end - reported)
     else failures.push(`${answer.status} ${answer.body}`)
   })
   await mark('started')

@@ -4,6 +4,9 @@ import type { CallReport } from './judge-call.ts'
 export type Paint = (format: 'bold' | 'dim' | 'green' | 'red', text: string) => string
 
 const MS_WIDTH = 8
+/** Columns of a line, with what stands before a verdict. */
+const WRAP_WIDTH = 100
+const VERDICT_INDENT = 11
 
 /** A call as a person likes to read it. */
 export function renderCall(call: CallReport, number: number, paint: Paint): string {
@@ -15,7 +18,20 @@ export function renderCall(call: CallReport, number: number, paint: Paint): stri
       ({ at_ms, what }) => `${paint('dim', `${String(at_ms).padStart(MS_WIDTH)} ms`)}   ${what}`,
     ),
     '',
-    `   ${verdict}  ${call.verdict}`,
+    `   ${verdict}  ${wrap(call.verdict).join(`\n${' '.repeat(VERDICT_INDENT)}`)}`,
     '',
   ].join('\n')
+}
+
+function wrap(text: string): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`
+    if (line !== '' && longer.length + VERDICT_INDENT > WRAP_WIDTH) {
+      lines.push(line)
+      line = word
+    } else line = longer
+  }
+  return [...lines, line]
 }

@@ -2,6 +2,7 @@ import type { Env } from '../config/env.ts'
 import { type Context, createContext } from '../context.ts'
 import { StartError } from '../lib/start-error.ts'
 import { SECOND } from '../lib/units.ts'
+import { createLogger, type Logger } from '../observability/logger.ts'
 import type { Lane } from '../push/push.ts'
 import type { Workers } from '../queue/run-workers.ts'
 import { runApi } from '../run-api.ts'
@@ -51,7 +52,8 @@ export async function startEmbedded(
   told.throwIfAborted()
 
   const apps = simulators ? [simulators.credentials] : secrets.apps
-  const context = opened.use(await createContext(config, { ...secrets, ...stores, apps }))
+  const logger = quietAfterwards(createLogger(config.logLevel), opened)
+  const context = opened.use(await createContext(config, { ...secrets, ...stores, apps }, { logger }))
   const operator = await ensureFirstOperator(context, directory)
   const demo = await ensureDemoTenant(context, directory)
   const urls = await serve(context, startWorkers, opened)
@@ -84,6 +86,17 @@ async function startChosen({ apns }: ProviderChoice, directory: DataDirectory, o
   if (apns !== 'simulated') return undefined
   const options = { directory: directory.file('simulators'), record: SIMULATOR_RECORD }
   return opened.use(await startSimulators(options))
+}
+
+/**
+ * The queue does not wait for the last of its connections to close, and those complain when PostgreSQL ends a moment later.
+ * Once all is closed in order that is no news for anybody.
+ */
+function quietAfterwards(logger: Logger, opened: AsyncDisposableStack): Logger {
+  opened.defer(() => {
+    logger.level = 'fatal'
+  })
+  return logger
 }
 
 /** Workers first: they are closed last, when nobody waits for them any more. */

@@ -1,3 +1,5 @@
-/** What was thrown, as an Error: JavaScript may throw anything. */
+import { types } from 'node:util'
+
+/** What was thrown, as an Error: JavaScript may throw anything, and errors of another realm are no instances of ours. */
 export const toError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(`thrown: ${String(thrown)}`)
+  types.isNativeError(thrown) ? thrown : new Error(`thrown: ${String(thrown)}`)
