@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { StartError } from '../lib/start-error.ts'
 import { SECOND } from '../lib/units.ts'
 
@@ -21,6 +21,11 @@ export async function listen(
     answering.add(response)
     response.once('close', () => answering.delete(response))
   })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   // A client that sends its request slowly must not keep a socket for long; holds answer within 30 s.
   server.headersTimeout = 10 * SECOND
   server.requestTimeout = 15 * SECOND
@@ -34,7 +39,7 @@ export async function listen(
   const { address, port: bound } = server.address() as AddressInfo
   return {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${bound}`,
-    close: (ms) => closeWithin(server, answering, ms),
+    close: (ms) => closeWithin(server, { answering, sockets }, ms),
   }
 }
 
@@ -56,7 +61,7 @@ function explain(error: NodeJS.ErrnoException, host: string, port: number, varia
 
 async function closeWithin(
   server: Server,
-  answering: ReadonlySet<ServerResponse>,
+  { answering, sockets }: { answering: ReadonlySet<ServerResponse>; sockets: ReadonlySet<Socket> },
   ms: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -65,6 +70,8 @@ async function closeWithin(
   for (const response of answering) endConnection(response)
   server.prependListener('request', (_request, response: ServerResponse) => endConnection(response))
   server.closeIdleConnections()
+  // Browsers and pools connect ahead; Node counts such a connection as busy until its first request.
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
   const timer = setTimeout(() => server.closeAllConnections(), ms)
   await closed
   clearTimeout(timer)
