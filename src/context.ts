@@ -5,6 +5,7 @@ import { openDatabase } from './db/database.ts'
 import { createDeviceStore } from './devices/device-store.ts'
 import { createDeviceTokenStore } from './devices/device-token-store.ts'
 import { createExtensionStore } from './devices/extension-store.ts'
+import { createPhoneStore } from './devices/phone-store.ts'
 import { createRegisterDevice } from './devices/register-device.ts'
 import { createGatewayPush } from './gateway/gateway-push.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
@@ -102,6 +103,7 @@ function createFeatures(core: Core) {
   })
   const shared = { ...core, submitCall }
   const extensions = createExtensionStore(db)
+  const phones = createPhoneStore(db)
   const licenses = createLicenseStore(db)
   const pbxKeys = createPbxKeyStore(db)
   const operatorSessions = createOperatorSessionStore(db)
@@ -117,6 +119,7 @@ function createFeatures(core: Core) {
     submitCall,
     deliver: createDeliver(core),
     extensions,
+    phones,
     licenses,
     tenants: createTenantStore(db),
     pbxKeys,
@@ -130,7 +133,7 @@ function createFeatures(core: Core) {
     gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs }),
     registerDevice: createRegisterDevice({ devices: createDeviceStore(db), keyring, clock }),
     reportRegistration: createReportRegistration({ ...shared, calls }),
-    wakeCall: createWakeCall({ ...shared, extensions, calls, hold }),
+    wakeCall: createWakeCall({ ...shared, phones, calls, hold }),
   }
 }
 

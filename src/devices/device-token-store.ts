@@ -3,39 +3,8 @@ import type { ApnsEnvironment } from '../push/push.ts'
 
 export type TokenKind = 'apns' | 'apns_voip' | 'fcm'
 
-/** A live token of a device, still sealed. */
-export interface DeviceToken {
-  deviceId: string
-  deviceKey: string
-  appId: string
-  kind: TokenKind
-  environment: ApnsEnvironment
-  tokenHash: string
-  tokenSealed: string
-}
-
 export function createDeviceTokenStore(db: Knex) {
   return {
-    /** The tokens that wake a phone for a call: one per device of the extension, dead ones left out. */
-    async forCalls(tenantId: string, extensionId: number): Promise<DeviceToken[]> {
-      const rows = await db('device_tokens')
-        .join('devices', 'devices.id', 'device_tokens.device_id')
-        .select(
-          'devices.id as device_id',
-          'devices.device_key',
-          'devices.app_id',
-          'device_tokens.kind',
-          'device_tokens.environment',
-          'device_tokens.token_hash',
-          'device_tokens.token_sealed',
-        )
-        .where({ 'devices.tenant_id': tenantId, 'devices.extension_id': extensionId })
-        .whereIn('device_tokens.kind', ['apns_voip', 'fcm'])
-        .whereNull('device_tokens.invalidated_at')
-        .orderBy('devices.id')
-      return rows.map(fromRow)
-    },
-
     /** The device of the extension with this key or with one of these tokens, dead or alive: it speaks, so it is there. */
     async deviceOf(
       tenantId: string,
@@ -111,23 +80,3 @@ export function createDeviceTokenStore(db: Knex) {
   }
 }
 export type DeviceTokenStore = ReturnType<typeof createDeviceTokenStore>
-
-interface Row {
-  device_id: string
-  device_key: string
-  app_id: string
-  kind: TokenKind
-  environment: ApnsEnvironment
-  token_hash: string
-  token_sealed: string
-}
-
-const fromRow = (row: Row): DeviceToken => ({
-  deviceId: row.device_id,
-  deviceKey: row.device_key,
-  appId: row.app_id,
-  kind: row.kind,
-  environment: row.environment,
-  tokenHash: row.token_hash,
-  tokenSealed: row.token_sealed,
-})

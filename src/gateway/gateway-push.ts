@@ -6,6 +6,7 @@ import { Problem } from '../lib/problem.ts'
 import { HOUR, SECOND } from '../lib/units.ts'
 import type { Outcomes } from '../push/outcomes.ts'
 import type { Push } from '../push/push.ts'
+import type { PushLog } from '../push/push-log.ts'
 import type { PushResult } from '../push/push-result.ts'
 import type { SubmitCall } from '../push/submit.ts'
 import type { Signals } from '../signals/signals.ts'
@@ -20,6 +21,7 @@ const IDEMPOTENCY_MS = 24 * HOUR
 export interface GatewayDeps {
   submitCall: SubmitCall
   outcomes: Outcomes
+  pushLog: PushLog
   signals: Signals
   keyring: Keyring
   clock: Clock
@@ -39,7 +41,7 @@ export function createGatewayPush(deps: GatewayDeps) {
     const push = buildPush(deps, sender, request, options.idempotencyKey)
     const isNew = options.idempotencyKey === undefined || (await claimKey(deps, push.id, request))
     if (!options.wait) {
-      if (isNew) await deps.submitCall(push, deps.outcomes.replyTo)
+      if (isNew) await deps.submitCall(push, deps.outcomes.replyTo, 'now')
       return { pushId: push.id }
     }
     const waiter = deps.outcomes.wait(
@@ -49,8 +51,9 @@ export function createGatewayPush(deps: GatewayDeps) {
     options.signal.addEventListener('abort', waiter.cancel, { once: true })
     try {
       // A repeated request gets the outcome of the first, which may be there already.
-      await (isNew ? deps.submitCall(push, deps.outcomes.replyTo) : deps.outcomes.refresh(push.id))
+      await (isNew ? deps.submitCall(push, deps.outcomes.replyTo, 'late') : deps.outcomes.refresh(push.id))
       const result = await waiter.result
+      if (result) deps.pushLog.answered(push.id)
       return { pushId: push.id, ...(result && { result }) }
     } finally {
       waiter.cancel()

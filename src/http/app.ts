@@ -31,19 +31,21 @@ export function createApp({ routes, mounts = [], trustProxyHops, logger }: AppOp
   app.disable('etag')
   app.set('trust proxy', trustProxyHops)
   app.use(prepare)
-  for (const { path, handler } of mounts) app.use(path, handler)
-  app.use(express.json({ limit: BODY_LIMIT, type: () => true, strict: false }))
   for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
     const served = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'))
-    for (const route of methods) served[route.method](serve(route))
+    for (const route of methods) served[route.method](...(route.body ? [parseJson] : []), serve(route))
     served.all(refuseMethod(methods))
   }
+  // After the routes, so that a call is not compared with the paths of pages first.
+  for (const { path, handler } of mounts) app.use(path, handler)
   app.use(() => {
     throw new Problem('not_found')
   })
   app.use(answerError(logger))
   return app
 }
+
+const parseJson = express.json({ limit: BODY_LIMIT, type: () => true, strict: false })
 
 const prepare: RequestHandler = (request, response, next) => {
   const id = newId()

@@ -1,16 +1,28 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomFillSync,
+} from 'node:crypto'
 
 const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
+/** Nonces fetched at once: asking the system for each costs more than the encryption. */
+const NONCES = 256
 
 /**
  * Everything that is done with the master key. Each purpose has a key of its own (HKDF, RFC 5869), so that a hash of one
  * kind never matches one of another.
  */
 export function createKeyring(masterKey: Uint8Array) {
-  const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', masterKey, 'wakeline', purpose, 32))
+  // A KeyObject, because node:crypto would turn a Buffer into one at every use, which took longer than the use itself.
+  const derive = (purpose: string) =>
+    createSecretKey(Buffer.from(hkdfSync('sha256', masterKey, 'wakeline', purpose, 32)))
   const sealing = derive('seal')
+  const nonces = createNonces()
   const hashing = (purpose: string) => {
     const key = derive(purpose)
     return (value: string): string => createHmac('sha256', key).update(value).digest('hex')
@@ -25,7 +37,7 @@ export function createKeyring(masterKey: Uint8Array) {
 
     /** Encrypts `text`; `context` must be given again to open it, which ties the box to its place. */
     seal(text: string, context: string): string {
-      const nonce = randomBytes(NONCE_BYTES)
+      const nonce = nonces.next()
       const cipher = createCipheriv(ALGORITHM, sealing, nonce)
       cipher.setAAD(Buffer.from(context))
       const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
@@ -44,3 +56,16 @@ export function createKeyring(masterKey: Uint8Array) {
   }
 }
 export type Keyring = ReturnType<typeof createKeyring>
+
+/** 96 random bits each (NIST SP 800-38D section 8.2.2), never given out twice. */
+function createNonces() {
+  let pool = Buffer.alloc(0)
+  return {
+    next(): Buffer {
+      if (pool.length === 0) pool = randomFillSync(Buffer.alloc(NONCES * NONCE_BYTES))
+      const nonce = pool.subarray(0, NONCE_BYTES)
+      pool = pool.subarray(NONCE_BYTES)
+      return nonce
+    },
+  }
+}

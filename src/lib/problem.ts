@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid'
+import { newId } from './ids.ts'
 
 /**
  * Every fault a caller can meet: stable code -> HTTP status and default sentence. The sentences of the FlowPBX wire contract
@@ -49,7 +49,7 @@ export interface ProblemDetails {
 /** The one error type for callers. Its id is in the answer and in the log, so that support finds the line. */
 export class Problem extends Error {
   override readonly name = 'Problem'
-  readonly id = uuidv7()
+  readonly id = newId()
   readonly code: string
   readonly status: number
   readonly details: ProblemDetails

@@ -1,5 +1,4 @@
-import type { DeviceToken, DeviceTokenStore } from '../devices/device-token-store.ts'
-import type { ExtensionStore } from '../devices/extension-store.ts'
+import type { CallToken, PhoneStore } from '../devices/phone-store.ts'
 import { tokenContext } from '../devices/register-device.ts'
 import type { Clock } from '../lib/clock.ts'
 import { within } from '../lib/deadline.ts'
@@ -23,8 +22,7 @@ export interface CallRequest {
 }
 
 export interface WakeCallDeps {
-  extensions: ExtensionStore
-  tokens: DeviceTokenStore
+  phones: PhoneStore
   calls: CallSignals
   hold: Hold
   submitCall: SubmitCall
@@ -43,13 +41,13 @@ export function createWakeCall(deps: WakeCallDeps) {
   const { calls, hold, clock, events } = deps
 
   const started = async (tenantId: string, request: CallRequest) => {
-    const { extension, tokens } = await reachable(
+    const { dnd, tokens } = await reachable(
       'store_unavailable',
       findPhones(deps, tenantId, request.extension),
     )
     const call = await reachable(
       'queue_unavailable',
-      calls.start(newCall(tenantId, request, extension.dnd, tokens, clock.now())),
+      calls.start(newCall(tenantId, request, dnd, tokens, clock.now())),
     )
     return { call, pushAll: () => pushAll(deps, request, call, tokens) }
   }
@@ -117,10 +115,10 @@ async function reachable<T>(code: 'store_unavailable' | 'queue_unavailable', wor
   }
 }
 
-async function findPhones({ extensions, tokens }: WakeCallDeps, tenantId: string, number: string) {
-  const extension = await extensions.find(tenantId, number)
-  if (!extension) throw new Problem('unknown_extension', { field: 'extension' })
-  return { extension, tokens: extension.dnd ? [] : await tokens.forCalls(tenantId, extension.id) }
+async function findPhones({ phones }: WakeCallDeps, tenantId: string, number: string) {
+  const found = await phones.find(tenantId, number)
+  if (!found) throw new Problem('unknown_extension', { field: 'extension' })
+  return found.dnd ? { dnd: true, tokens: [] } : found
 }
 
 async function findOwn(calls: CallSignals, tenantId: string, id: string): Promise<CallWake> {
@@ -133,7 +131,7 @@ function newCall(
   tenantId: string,
   { callId, extension, ttlMs }: CallRequest,
   dnd: boolean,
-  tokens: readonly DeviceToken[],
+  tokens: readonly CallToken[],
   startedAt: number,
 ): CallWake {
   const id = derivedId(tenantId, 'call', callId, extension)
@@ -154,14 +152,15 @@ async function pushAll(
   { submitCall, calls, keyring }: WakeCallDeps,
   request: CallRequest,
   call: CallWake,
-  tokens: readonly DeviceToken[],
+  tokens: readonly CallToken[],
 ): Promise<void> {
   const byDevice = new Map(tokens.map((token) => [token.deviceId, token]))
   const submitted = await Promise.allSettled(
     call.pushes.map(async ({ pushId, deviceId }) => {
       const token = byDevice.get(deviceId)
       // Gone since the call began, for example logged out: nobody to wake there.
-      if (token) await submitCall(toPush(keyring, request, call, pushId, token), calls.channelOf(call.id))
+      if (token)
+        await submitCall(toPush(keyring, request, call, pushId, token), calls.channelOf(call.id), 'late')
     }),
   )
   const failed = submitted.filter(({ status }) => status === 'rejected')
@@ -169,13 +168,7 @@ async function pushAll(
     throw (failed[0] as PromiseRejectedResult).reason
 }
 
-function toPush(
-  keyring: Keyring,
-  request: CallRequest,
-  call: CallWake,
-  id: string,
-  token: DeviceToken,
-): Push {
+function toPush(keyring: Keyring, request: CallRequest, call: CallWake, id: string, token: CallToken): Push {
   return {
     id,
     tenantId: call.tenantId,

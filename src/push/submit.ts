@@ -39,47 +39,50 @@ export const pushContext = (pushId: string): string => `push:${pushId}`
  * throws `queue_unavailable` when it does not take it in time, and then nothing is sent.
  *
  * @param replyTo channel on which the outcome is told
+ * @param row `now`: the answer says that the push can be looked up, so the row must be there. `late`: the caller waits for the
+ *   outcome, and the row is opened only if that takes long; see docs/decisions/0005
  */
-export function createSubmitCall({
-  pushLog,
-  outcomes,
-  signals,
-  enqueueCall,
-  keyring,
-  events,
-  clock,
-}: SubmitDeps) {
-  return async function submitCall(push: Push, replyTo: string): Promise<void> {
+export function createSubmitCall(deps: SubmitDeps) {
+  const { pushLog, enqueueCall, keyring, events } = deps
+  return async function submitCall(push: Push, replyTo: string, row: 'now' | 'late'): Promise<void> {
     const job = {
       sealed: keyring.seal(JSON.stringify(push), pushContext(push.id)),
       expiresAt: push.expiresAt,
       replyTo,
     }
-    const [row, queued] = await Promise.allSettled([
-      within(ROW_MS, 'writing the push log', pushLog.opened(push)),
+    if (row === 'late') pushLog.openLate(push)
+    const [written, queued] = await Promise.allSettled([
+      row === 'now' ? within(ROW_MS, 'writing the push log', pushLog.opened(push)) : undefined,
       within(ENQUEUE_MS, 'adding the job', enqueueCall(job, push.id)),
     ])
     // The worker writes the row whole when this one did not make it.
-    if (row.status === 'rejected') events.backgroundError('push-log', toError(row.reason))
+    if (written.status === 'rejected') events.backgroundError('push-log', toError(written.reason))
     if (queued.status === 'rejected') {
-      const result = {
-        id: push.id,
-        state: 'failed',
-        attempts: 0,
-        ...because('queue_unavailable'),
-        closedAt: clock.now(),
-      } as const
-      events.pushClosed(push, result)
-      pushLog
-        .closed(push, result)
-        .catch((error: unknown) => events.backgroundError('push-log', toError(error)))
-      // An add that timed out may still arrive. The PBX has moved on by then, so take the only right to send it.
-      const taken = signals.claim(claimKey(push.id, 0), replyTo, CLAIM_MS)
-      Promise.all([taken, outcomes.report(result, replyTo)]).catch((error: unknown) =>
-        events.backgroundError('outcomes', toError(error)),
-      )
+      giveUp(deps, push, replyTo)
       throw new Problem('queue_unavailable', { retryAfter: 1, cause: queued.reason })
     }
   }
 }
 export type SubmitCall = ReturnType<typeof createSubmitCall>
+
+function giveUp(
+  { pushLog, outcomes, signals, events, clock }: SubmitDeps,
+  push: Push,
+  replyTo: string,
+): void {
+  const result = {
+    id: push.id,
+    state: 'failed',
+    attempts: 0,
+    ...because('queue_unavailable'),
+    closedAt: clock.now(),
+  } as const
+  events.pushClosed(push, result)
+  pushLog.answered(push.id)
+  pushLog.closed(push, result).catch((error: unknown) => events.backgroundError('push-log', toError(error)))
+  // An add that timed out may still arrive. The PBX has moved on by then, so take the only right to send it.
+  const taken = signals.claim(claimKey(push.id, 0), replyTo, CLAIM_MS)
+  Promise.all([taken, outcomes.report(result, replyTo)]).catch((error: unknown) =>
+    events.backgroundError('outcomes', toError(error)),
+  )
+}

@@ -1,8 +1,12 @@
 import { Redis, type RedisOptions } from 'ioredis'
+import { corkWrites } from '../lib/cork-writes.ts'
 import { StartError } from '../lib/start-error.ts'
 
-/** Commands of one turn of the event loop leave in one write: socket writes were most of a worker's time. */
-const shared = { enableAutoPipelining: true, keepAlive: 10_000, lazyConnect: true } satisfies RedisOptions
+/**
+ * No auto-pipelining: ioredis keeps one such pipeline in flight per connection and lets later commands wait for its answer, and
+ * each of them copies every script of BullMQ. Writes are gathered below it instead, see `corkWrites`.
+ */
+const shared = { keepAlive: 10_000, lazyConnect: true } satisfies RedisOptions
 
 /** For whoever has a caller waiting: fails at once while Redis is away, and after half a second when it does not answer. */
 const impatient = {
@@ -31,8 +35,9 @@ export interface RedisConnections {
 export async function openRedis(url: string, onError: (error: Error) => void): Promise<RedisConnections> {
   const producer = new Redis(url, impatient)
   const worker = new Redis(url, patient)
-  const subscriber = new Redis(url, { ...patient, enableAutoPipelining: false })
+  const subscriber = new Redis(url, patient)
   const all = [producer, worker, subscriber]
+  for (const connection of all) connection.on('connect', () => corkWrites(connection.stream))
   // A failure to open is told once, by the rejection; the listener must be there all the same, or the process ends.
   let isOpen = false
   for (const connection of all) connection.on('error', (error) => isOpen && onError(error))

@@ -50,8 +50,7 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
   test('is not released by a registration from before the call', async () => {
     const phone = await gateway.givenPhone({ extension: '103', behaviour: { registersAfterMs: 'never' } })
     const { context } = gateway
-    const { id } = (await context.extensions.find(gateway.tenant.tenantId, '103')) ?? { id: 0 }
-    const [token] = await context.tokens.forCalls(gateway.tenant.tenantId, id)
+    const [token] = (await context.phones.find(gateway.tenant.tenantId, '103'))?.tokens ?? []
     // As if it had been reported 2 s ago; a test does not wait for time to pass.
     await gateway.registeredEarlier('103', token?.deviceId ?? '', 2_000)
     const answer = await gateway.call('103', { wait: 1 })

@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/db/database.ts'
 import { createDeviceStore } from '../../src/devices/device-store.ts'
 import { createDeviceTokenStore } from '../../src/devices/device-token-store.ts'
 import { createExtensionStore } from '../../src/devices/extension-store.ts'
+import { createPhoneStore } from '../../src/devices/phone-store.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { cloneDatabase, type TestDatabase } from '../support/databases.ts'
 
@@ -52,7 +53,7 @@ const kill = (tokenHash: string, deadSince: number) =>
     reason: 'Unregistered',
   })
 const live = async () =>
-  (await createDeviceTokenStore(db).forCalls(tenantId, extensionId)).map(({ tokenHash }) => tokenHash)
+  (await createPhoneStore(db).find(tenantId, '100'))?.tokens.map(({ tokenHash }) => tokenHash) ?? []
 
 test('a token dies when it was dead after we last saw it alive', async () => {
   const token = hash()
@@ -111,4 +112,26 @@ test('in any order of events a token is live exactly when its last registration 
     }),
     { numRuns: 40 },
   )
+})
+
+test('phones of many extensions are found in one look, each for its tenant', async () => {
+  const phones = createPhoneStore(db)
+  const other = newId()
+  await db('tenants').insert({ id: other, name: 'other' })
+  await createExtensionStore(db).put(other, '100', { dnd: true })
+  await createExtensionStore(db).put(tenantId, '200', {})
+  const token = hash()
+  await register('phone-5', token, 1_000)
+  const [own, again, empty, foreign, none] = await Promise.all([
+    phones.find(tenantId, '100'),
+    phones.find(tenantId, '100'),
+    phones.find(tenantId, '200'),
+    phones.find(other, '100'),
+    phones.find(tenantId, '999'),
+  ])
+  expect(own?.tokens.map(({ tokenHash }) => tokenHash)).toContain(token)
+  expect(again).toEqual(own)
+  expect(empty).toEqual({ dnd: false, tokens: [] })
+  expect(foreign).toEqual({ dnd: true, tokens: [] })
+  expect(none).toBeUndefined()
 })

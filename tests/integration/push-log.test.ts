@@ -111,6 +111,30 @@ test('rows are written in batches', async () => {
   expect(statements).toBeLessThanOrEqual(3)
 })
 
+test('the row of a push that waits is opened in a moment, and that of an answered one is not', async () => {
+  const log = createPushLog(createPushLogStore(db), fail)
+  const [waits, answered] = [push(), push()]
+  const begin = performance.now()
+  log.openLate(answered)
+  log.openLate(waits)
+  log.answered(answered.id)
+  await until(() => rowOf(waits.id), { description: 'the row is opened' })
+  expect(performance.now() - begin).toBeGreaterThanOrEqual(95)
+  expect(performance.now() - begin).toBeLessThan(1_000)
+  expect(await rowOf(answered.id)).toBeUndefined()
+  // The end of a push carries everything.
+  await log.closed(answered, ended(answered.id, 'delivered'))
+  expect(await rowOf(answered.id)).toMatchObject({ state: 'delivered', call_id: 'a@b' })
+})
+
+test('a stop writes the rows that were still to be opened', async () => {
+  const log = createPushLog(createPushLogStore(db), fail)
+  const one = push()
+  log.openLate(one)
+  await log.drain(5_000)
+  expect((await rowOf(one.id)).state).toBe('queued')
+})
+
 test('with the database away the ends of pushes are kept and written when it is back', async () => {
   const store = createPushLogStore(db)
   const errors: Error[] = []

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { jest } from '@jest/globals'
 import fc from 'fast-check'
+import { v5 as uuidv5, validate, version } from 'uuid'
 import { parsePrefer } from '../../src/http/prefer.ts'
 import { createBatcher } from '../../src/lib/batcher.ts'
 import { TimedOut, within } from '../../src/lib/deadline.ts'
-import { callUuid, derivedId } from '../../src/lib/ids.ts'
+import { callUuid, derivedId, newId } from '../../src/lib/ids.ts'
 import { createKeyCache } from '../../src/lib/key-cache.ts'
 import { createKeyring } from '../../src/lib/keyring.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
@@ -44,6 +45,22 @@ describe('ids', () => {
     expect(callUuid('t', 'c', 'h')).not.toBe(callUuid('t', 'c', 'i'))
     expect(callUuid('t', 'c', 'h')).toMatch(uuid)
   })
+})
+
+test('ids agree with those of the library', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.string(), (tenant, call, hash) => {
+      const name = `${tenant}\n${call}\n${hash}`
+      expect(callUuid(tenant, call, hash)).toBe(uuidv5(name, '0b5c6f4e-6f4b-5d0f-9a57-2f6d1c1f8a11'))
+      expect(version(derivedId(tenant, call))).toBe(8)
+    }),
+  )
+  const ids = Array.from({ length: 1_000 }, newId)
+  expect(ids.every((id) => validate(id) && version(id) === 7)).toBe(true)
+  expect(new Set(ids).size).toBe(1_000)
+  expect(
+    Math.abs(Number.parseInt((ids[0] ?? '').replace('-', '').slice(0, 12), 16) - Date.now()),
+  ).toBeLessThan(1_000)
 })
 
 describe('Prefer', () => {
