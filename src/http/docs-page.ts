@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import express, { type RequestHandler } from 'express'
-import helmet from 'helmet'
+import { pageHeaders } from './page-headers.ts'
 
 /** Only these of the package are served: the rest are other builds, maps and a page of their own. */
 const FILES = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'] as const
@@ -40,21 +40,12 @@ export function docsPage(): { path: string; handler: RequestHandler } {
   const require = createRequire(import.meta.url)
   const router = express.Router()
   router.use(
-    helmet({
-      contentSecurityPolicy: {
-        useDefaults: false,
-        directives: {
-          defaultSrc: ["'none'"],
-          scriptSrc: ["'self'"],
-          // Swagger UI sets style attributes; no script can come in this way.
-          styleSrc: ["'self'", "'unsafe-inline'"],
-          imgSrc: ["'self'", 'data:'],
-          connectSrc: ["'self'"],
-          baseUri: ["'none'"],
-          formAction: ["'none'"],
-          frameAncestors: ["'none'"],
-        },
-      },
+    pageHeaders({
+      scriptSrc: ["'self'"],
+      // Swagger UI sets style attributes; no script can come in this way.
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      imgSrc: ["'self'", 'data:'],
+      connectSrc: ["'self'"],
     }),
   )
   router.get('/', (_request, response) => {

@@ -3,7 +3,7 @@ import { createBullBoard } from '@bull-board/api'
 import { ExpressAdapter } from '@bull-board/express'
 import type { Express, RequestHandler } from 'express'
 import express from 'express'
-import helmet from 'helmet'
+import { pageHeaders } from '../http/page-headers.ts'
 import type { AuthScheme } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -41,7 +41,7 @@ export function queueBoard({ operatorAuth, queues, logger }: BoardDeps): {
   const readOnly = createBoard(queues.raw, true)
   const writable = createBoard(queues.raw, false)
   const router = express.Router()
-  router.use(helmetForBoard(), refuseCrossOrigin)
+  router.use(headersOfBoard(), refuseCrossOrigin)
   router.use(async (request, response, next) => {
     const operator = await operatorAuth
       .verify({ headers: request.headers, body: undefined })
@@ -100,23 +100,13 @@ function createBoard(raw: JobQueues['raw'], readOnlyMode: boolean): Express {
   return board.disable('x-powered-by')
 }
 
-const helmetForBoard = (): RequestHandler =>
-  helmet({
-    // With `no-referrer` browsers send `Origin: null` with a form of our own.
-    referrerPolicy: { policy: 'same-origin' },
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        // The page has a style element of its own. Its link to a font service is refused; the system's fonts do.
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        fontSrc: ["'self'"],
-        connectSrc: ["'self'"],
-        baseUri: ["'self'"],
-        formAction: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
+const headersOfBoard = (): RequestHandler =>
+  pageHeaders({
+    scriptSrc: ["'self'"],
+    // The page has a style element of its own. Its link to a font service is refused; the system's fonts do.
+    styleSrc: ["'self'", "'unsafe-inline'"],
+    imgSrc: ["'self'", 'data:'],
+    fontSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    baseUri: ["'self'"],
   })

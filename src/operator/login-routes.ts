@@ -1,6 +1,6 @@
 import express, { type Request, type RequestHandler, type Response } from 'express'
-import helmet from 'helmet'
 import { z } from 'zod'
+import { pageHeaders } from '../http/page-headers.ts'
 import type { AuthScheme } from '../http/route.ts'
 import { validate } from '../http/validate.ts'
 import { Problem } from '../lib/problem.ts'
@@ -36,7 +36,7 @@ const HOME = '/operator/queues'
 export function loginRoutes(deps: LoginDeps): { path: string; handler: RequestHandler } {
   const limits = createLoginLimits()
   const router = express.Router()
-  router.use(helmetForLogin(), refuseCrossOrigin)
+  router.use(headersOfLogin(), refuseCrossOrigin)
   router.get('/', (_request, response) => response.redirect(303, HOME))
   router.get('/login', async (request, response) => {
     const operator = await currentOperator(deps, request)
@@ -119,19 +119,5 @@ async function currentOperator(deps: LoginDeps, { headers }: Request): Promise<O
   }
 }
 
-const helmetForLogin = (): RequestHandler =>
-  helmet({
-    // With `no-referrer` browsers send `Origin: null` with a form of our own.
-    referrerPolicy: { policy: 'same-origin' },
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        styleSrc: [LOGIN_STYLE_HASH],
-        imgSrc: ['data:'],
-        formAction: ["'self'"],
-        baseUri: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-  })
+const headersOfLogin = (): RequestHandler =>
+  pageHeaders({ styleSrc: [LOGIN_STYLE_HASH], imgSrc: ['data:'], formAction: ["'self'"] })

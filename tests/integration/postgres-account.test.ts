@@ -9,11 +9,19 @@ import { temporaryDataDirectory, temporaryDirectory } from '../support/temporary
 
 const NOBODY = 65_534
 
-// Only root can become somebody else.
-const testAsRoot = process.getuid?.() === 0 ? test : test.skip
+/** Only root can become somebody else; a normal user has one thing to see. */
+if (process.getuid?.() === 0) describe('the account of an embedded PostgreSQL, for root', asRoot)
+else test('the account of an embedded PostgreSQL is that of the normal user', asUser)
 
-describe('the account of an embedded PostgreSQL', () => {
-  testAsRoot('is another one for root, and may read no more than others', async () => {
+async function asUser() {
+  await using place = await temporaryDataDirectory()
+  await using server = await startPostgresServer({ directory: place.directory, durability: 'fast' })
+  const status = await readFile(`/proc/${server.pid}/status`, 'utf8')
+  expect(status).toMatch(new RegExp(`^Uid:\\t${process.getuid?.()}\\t`, 'm'))
+}
+
+function asRoot() {
+  test('is another one for root, and may read no more than others', async () => {
     await using place = await temporaryDataDirectory()
     await using server = await startPostgresServer({ directory: place.directory, durability: 'fast' })
 
@@ -24,7 +32,7 @@ describe('the account of an embedded PostgreSQL', () => {
     expect((await stat(place.directory.path)).uid).toBe(0)
   })
 
-  testAsRoot('reaches its files below a directory that only root may enter', async () => {
+  test('reaches its files below a directory that only root may enter', async () => {
     await using temporary = await temporaryDirectory({ mode: 0o700 })
     await using directory = await openDataDirectory(join(temporary.path, 'data'))
     await using server = await startPostgresServer({ directory, durability: 'fast' })
@@ -36,7 +44,7 @@ describe('the account of an embedded PostgreSQL', () => {
     expect(status).toMatch(/^CapEff:\t0{15}4$/m)
   })
 
-  testAsRoot('stays the one the files were made for, and takes back what root restored', async () => {
+  test('stays the one the files were made for, and takes back what root restored', async () => {
     await using place = await temporaryDataDirectory()
     const options = { directory: place.directory, durability: 'fast' } as const
     await (await startPostgresServer(options)).stop()
@@ -50,7 +58,7 @@ describe('the account of an embedded PostgreSQL', () => {
     expect((await stat(cluster)).uid).not.toBe(0)
   })
 
-  testAsRoot('is its own for a normal user, who is told when the files are not his', async () => {
+  test('is its own for a normal user, who is told when the files are not his', async () => {
     await using temporary = await temporaryDirectory()
     const path = join(temporary.path, 'data')
     await mkdir(path, { mode: 0o700 })
@@ -68,4 +76,4 @@ describe('the account of an embedded PostgreSQL', () => {
       'belongs to user 1, but Wakeline runs as user 65534',
     )
   })
-})
+}
