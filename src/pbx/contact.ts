@@ -6,16 +6,33 @@ const TOKEN_PARAMETERS = ['pn-prid', 'pn-tok']
  * one parameter: `<voip token>:voip&<alert token>:remote`. Malformed input names none.
  */
 export function tokensOfContact(contact: string): string[] {
-  const parameters = contact.split(/[;?>]/).slice(1)
-  return parameters.flatMap((parameter) => {
-    const [name = '', value = ''] = parameter.split('=', 2)
-    if (!TOKEN_PARAMETERS.includes(name.trim().toLowerCase())) return []
+  const parameters = contact.split(SEPARATORS).slice(1)
+  return parameters.filter(isTokenParameter).flatMap((parameter) => {
+    const [, value = ''] = parameter.split('=', 2)
     return decode(value.trim().replaceAll('"', ''))
       .split('&')
       .map((token) => token.replace(/:(voip|remote)$/, ''))
       .filter((token) => token !== '')
   })
 }
+
+/** The contact as it may be kept and shown: the PBX can route by it, and it wakes nobody. */
+export function withoutTokens(contact: string): string {
+  const [start = '', ...rest] = contact.split(SEPARATORS)
+  let kept = start
+  for (let i = 0; i < rest.length; i += 2) {
+    const [separator = '', parameter = ''] = [rest[i], rest[i + 1]]
+    if (!isTokenParameter(parameter)) kept += separator + parameter
+    else if (separator !== ';') kept += separator
+  }
+  return kept
+}
+
+/** In a group, so that a split keeps them. */
+const SEPARATORS = /([;?>])/
+
+const isTokenParameter = (parameter: string): boolean =>
+  TOKEN_PARAMETERS.includes((parameter.split('=', 1)[0] ?? '').trim().toLowerCase())
 
 function decode(text: string): string {
   try {

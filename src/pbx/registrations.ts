@@ -4,7 +4,7 @@ import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
 import type { CallSignals } from './call-signals.ts'
 import type { MobileRegistration } from './call-wake.ts'
-import { tokensOfContact } from './contact.ts'
+import { tokensOfContact, withoutTokens } from './contact.ts'
 
 export interface RegistrationReport {
   extension: string
@@ -30,7 +30,7 @@ export function createReportRegistration(deps: {
     if (deviceId === undefined && report.mobile !== true) return { counts: false }
     const registration: MobileRegistration = {
       at,
-      ...(report.contact !== undefined && { contact: report.contact }),
+      ...(report.contact !== undefined && { contact: withoutTokens(report.contact) }),
       ...(deviceId !== undefined && { deviceId }),
       ...(report.deviceKey !== undefined && { deviceKey: report.deviceKey }),
       ...(report.expires === 0 && { gone: true as const }),

@@ -28,13 +28,15 @@ describe.each(BACKENDS)('delivery on %s', (backend) => {
     await gateway.push({ push_token: good, caller_id, caller_name: 'Ada Lovelace' })
     await gateway.push({ push_token: dead, caller_id })
     await gateway.push({ push_token: good, license_key: 'WL-WRONG-KEY' })
-    await gateway.givenPhone({ extension: '100', token: apnsToken() })
-    await gateway.call('100', { body: { caller_id } })
+    const phone = await gateway.givenPhone({ extension: '100', token: apnsToken() })
+    const held = await gateway.call('100', { body: { caller_id } })
+    expect(held.json.data.outcome).toBe('registered')
     await until(async () => (await gateway.pushLog()).every((row) => row.closed_at), {
       description: 'all rows are closed',
     })
 
     const stored = [
+      held.text,
       ...lines,
       await gateway.context.metrics.registry.metrics(),
       JSON.stringify(await gateway.pushLog()),
@@ -44,6 +46,7 @@ describe.each(BACKENDS)('delivery on %s', (backend) => {
     expect(stored.length).toBeGreaterThan(5_000)
     for (const secret of [
       good,
+      phone.token,
       dead,
       gateway.tenant.licenseKey,
       gateway.tenant.pbxKey,

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { tokensOfContact } from '../../src/pbx/contact.ts'
+import { tokensOfContact, withoutTokens } from '../../src/pbx/contact.ts'
 
 const token = 'ab'.repeat(32)
 const cases: [string, string, string[]][] = [
@@ -35,6 +35,29 @@ test('any token survives the way through a contact', () => {
     fc.property(fc.stringMatching(/^[A-Za-z0-9:_-]{8,200}$/), (original) => {
       fc.pre(!/:(voip|remote)$/.test(original))
       expect(tokensOfContact(`<sip:u@h;pn-prid=${encodeURIComponent(original)};x=y>`)).toEqual([original])
+    }),
+  )
+})
+
+test.each(cases)('%s is kept without its tokens', (_name, contact, tokens) => {
+  const kept = withoutTokens(contact)
+  for (const token of tokens) expect(kept).not.toContain(token)
+  expect(tokensOfContact(kept)).toEqual([])
+  expect(kept.startsWith(contact.slice(0, 8))).toBe(true)
+})
+
+test('what else stands in a contact is kept', () => {
+  const contact = '<sip:1001@10.0.0.7;transport=tls;pn-provider=apns;PN-PRID="a b";ob>;expires=300'
+  expect(withoutTokens(contact)).toBe('<sip:1001@10.0.0.7;transport=tls;pn-provider=apns;ob>;expires=300')
+})
+
+test('no token survives, whatever stands around it', () => {
+  const around = fc.stringMatching(/^[;=<>"? a-z:@&-]{0,20}$/)
+  fc.assert(
+    fc.property(around, around, (before, after) => {
+      expect(tokensOfContact(withoutTokens(`<sip:u@h${before};pn-prid=${token}${after}`))).not.toContain(
+        token,
+      )
     }),
   )
 })
