@@ -24,6 +24,9 @@ export const openTransport = (
 ): Promise<Transport> =>
   ({ redis: overRedis, postgres: overPostgres })[config.queue.backend](config, urls, releaser, onError)
 
+/** A store that takes longer is as good as away. */
+const STORE_MS = 2_000
+
 async function overRedis(
   config: Config,
   { redisUrl }: Urls,
@@ -47,6 +50,9 @@ async function overPostgres(
     connectionString: databaseUrl,
     max: 6,
     keepAlive: true,
+    // Whoever waits for a signal has a poll and a deadline; a server that hangs must not keep the pool for ever.
+    query_timeout: STORE_MS,
+    connectionTimeoutMillis: STORE_MS,
     application_name: 'wakeline-signals',
   })
   pool.on('error', onError('signals'))

@@ -9,18 +9,25 @@ const types = {
       : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 }
 
+export interface DatabaseOptions {
+  poolSize?: number
+  /** Milliseconds for one query; who asked has given up by then. */
+  queryMs?: number
+}
+
 /** A pool of connections to PostgreSQL; a transaction of it is a Knex, too. */
-export function openDatabase(url: string, options: { poolSize?: number } = {}): Knex {
+export function openDatabase(url: string, { poolSize = 10, queryMs = 5_000 }: DatabaseOptions = {}): Knex {
   return knex({
     client: 'pg',
-    // A query that takes longer than this will not be used by anyone any more.
     connection: {
       connectionString: url,
       types,
-      statement_timeout: 10_000,
+      // The server's own limit frees its locks; ours ends the wait for a server that hangs and cannot keep its limit.
+      statement_timeout: queryMs,
+      query_timeout: queryMs,
       application_name: 'wakeline',
     } as Knex.PgConnectionConfig,
-    pool: { min: 0, max: options.poolSize ?? 10 },
+    pool: { min: 0, max: poolSize },
     acquireConnectionTimeout: 2_000,
   })
 }

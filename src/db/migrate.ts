@@ -1,9 +1,13 @@
 import type { Knex } from 'knex'
 import { migrations } from '../../migrations/index.ts'
+import { HOUR } from '../lib/units.ts'
 import { openDatabase } from './database.ts'
 
 /** Any number; the same in every version, so that two nodes starting at once take turns. */
 const MIGRATION_LOCK = 7_233_501
+
+/** An index on a large table takes its time. */
+const MIGRATION_MS = HOUR
 
 const source: Knex.MigrationSource<keyof typeof migrations> = {
   getMigrations: async () => Object.keys(migrations) as (keyof typeof migrations)[],
@@ -26,7 +30,7 @@ export async function revertTables(databaseUrl: string): Promise<void> {
 }
 
 async function withMigrator<T>(databaseUrl: string, work: (db: Knex) => Promise<T>): Promise<T> {
-  const db = openDatabase(databaseUrl, { poolSize: 2 })
+  const db = openDatabase(databaseUrl, { poolSize: 2, queryMs: MIGRATION_MS })
   try {
     return await db.transaction(async (lock) => {
       await lock.raw('SELECT pg_advisory_xact_lock(?)', [MIGRATION_LOCK])

@@ -1,9 +1,12 @@
+import { within } from './deadline.ts'
 import { SECOND } from './units.ts'
 
 /** A revoked key stops working within this time on every node. */
 const FRESH_MS = 5 * SECOND
 /** With the database away, a key that worked this recently goes on working: calls must not die with it. */
 const STALE_MS = 15 * 60 * SECOND
+/** A database that takes longer is as good as away. */
+const LOOKUP_MS = 500
 /** Wrong keys are remembered, too; the bound keeps a guesser from filling the memory. */
 const MAX_ENTRIES = 10_000
 
@@ -22,7 +25,7 @@ export function createKeyCache<Found>(
   const ask = (keyHash: string): Promise<Found | undefined> => {
     const already = asking.get(keyHash)
     if (already !== undefined) return already
-    const answer = find(keyHash)
+    const answer = within(LOOKUP_MS, 'looking a key up', find(keyHash))
       .then((found) => {
         remember(keyHash, found)
         return found

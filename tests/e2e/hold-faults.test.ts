@@ -1,5 +1,7 @@
+import { migrateDatabase } from '../../src/migrate-database.ts'
 import { until } from '../support/conditions.ts'
 import { startTestGateway } from '../support/gateway.ts'
+import { startOwnPostgres } from '../support/postgres-server.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 
 /** What a hold may take longer than it was asked for: DESIGN promises 100 ms; HTTP on a busy machine gets the rest. */
@@ -115,4 +117,27 @@ describe('a held call while Redis', () => {
     expect(states).toContain('failed')
     expect(phone.rang.map(({ callerId }) => callerId)).toHaveLength(2) // the held call and the later push
   })
+})
+
+test('a held call on PostgreSQL alone ends at its deadline when the server is frozen for good', async () => {
+  await using postgres = await startOwnPostgres()
+  await migrateDatabase(postgres.url)
+  await using gateway = await startTestGateway({ backend: 'postgres', databaseUrl: postgres.url })
+  const phone = await gateway.givenPhone({ extension: '100', behaviour: { registersAfterMs: 'never' } })
+  const begin = performance.now()
+  const call = gateway.call('100')
+  await until(() => phone.rang.length > 0, { description: 'the phone rings' })
+  await postgres.freeze()
+  try {
+    const { outcome, waited_ms } = (await call).json.data
+    expect(outcome).toBe('timeout')
+    expect(waited_ms).toBeLessThanOrEqual(5_100)
+    expect(performance.now() - begin).toBeLessThanOrEqual(5_000 + SLACK_MS)
+    const asked = performance.now()
+    const refused = await gateway.call('100')
+    expect(refused.status).toBe(503)
+    expect(performance.now() - asked).toBeLessThan(2_000)
+  } finally {
+    await postgres.thaw()
+  }
 })

@@ -20,6 +20,8 @@ export interface GatewayOptions {
   backend: Backend
   /** A Redis of the test's own, which it may freeze or kill. */
   redisUrl?: string
+  /** A migrated database of the test's own, on a server that it may freeze. */
+  databaseUrl?: string
   env?: Record<string, string>
   logger?: Logger
   /** API processes' worth of contexts over the same stores. */
@@ -46,7 +48,7 @@ export async function startTestGateway(options: GatewayOptions) {
   try {
     const directory = releaser.add(await temporaryDirectory(), (open) => open.remove())
     const simulators = add(await startSimulators({ directory: directory.path }))
-    const database = add(await cloneDatabase())
+    const database = options.databaseUrl ? { url: options.databaseUrl } : add(await cloneDatabase())
     const { config, secrets } = testConfig(options, database.url)
     const complete = { ...secrets, apps: [simulators.credentials] }
     const nodes: { context: Context; url: string }[] = []
