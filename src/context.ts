@@ -22,7 +22,9 @@ import { createOperatorSessionStore } from './operator/operator-session-store.ts
 import { createOperatorStore } from './operator/operator-store.ts'
 import { createPasswords } from './operator/passwords.ts'
 import { createTenantStore } from './operator/tenant-store.ts'
+import { createCallEvents } from './pbx/call-events.ts'
 import { createCallSignals } from './pbx/call-signals.ts'
+import { createCallWatches } from './pbx/call-watch.ts'
 import { createHold } from './pbx/hold.ts'
 import { createPbxAuth } from './pbx/pbx-auth.ts'
 import { createPbxKeyStore } from './pbx/pbx-key-store.ts'
@@ -109,12 +111,11 @@ function createFeatures(core: Core) {
   const operatorSessions = createOperatorSessionStore(db)
   const onError = (error: unknown) => events.backgroundError('key-cache', error as Error)
   const calls = createCallSignals(shared.signals, shared.outcomes)
-  const hold = createHold({
-    calls,
-    clock,
-    stopping: stopping.signal,
-    onError: (error) => events.backgroundError('hold', error),
-  })
+  const onHoldError = (error: Error) => events.backgroundError('hold', error)
+  const waiting = { calls, clock, stopping: stopping.signal, onError: onHoldError }
+  const watches = createCallWatches(waiting)
+  const hold = createHold({ watches, clock, onError: onHoldError })
+  const callEvents = createCallEvents({ watches, clock, stopping: stopping.signal })
   return {
     submitCall,
     deliver: createDeliver(core),
@@ -133,7 +134,7 @@ function createFeatures(core: Core) {
     gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs }),
     registerDevice: createRegisterDevice({ devices: createDeviceStore(db), keyring, clock }),
     reportRegistration: createReportRegistration({ ...shared, calls }),
-    wakeCall: createWakeCall({ ...shared, phones, calls, hold }),
+    wakeCall: createWakeCall({ ...shared, phones, calls, hold, callEvents }),
   }
 }
 

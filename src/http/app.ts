@@ -9,7 +9,7 @@ import express, {
 import { newId } from '../lib/ids.ts'
 import { Problem } from '../lib/problem.ts'
 import type { Logger } from '../observability/logger.ts'
-import { sendProblem, sendReply, toProblem } from './envelope.ts'
+import { sendEvents, sendProblem, sendReply, toProblem } from './envelope.ts'
 import type { Route } from './route.ts'
 import { validate } from './validate.ts'
 
@@ -72,7 +72,9 @@ function serve(route: Route): RequestHandler {
     const signal = gone(response)
     const { requestId } = response.locals as { requestId: string }
     const reply = await route.handler({ body, params, query, caller, headers, requestId, signal })
-    if (!response.destroyed) sendReply(response, reply)
+    if (response.destroyed) return
+    if (reply.events) await sendEvents(response, reply.events)
+    else sendReply(response, reply)
   }
 }
 
@@ -110,7 +112,9 @@ function answerError(logger: Logger): ErrorRequestHandler {
       const level = problem.code === 'internal' ? 'error' : 'warn'
       logger[level]({ ...line, code: problem.code, err: problem.cause ?? problem }, problem.message)
     }
-    if (response.headersSent || response.destroyed) return
+    // Half an answer cannot become an error: the client sees that it was cut off.
+    if (response.headersSent) response.destroy()
+    if (response.destroyed) return
     const asText = (request.headers.accept ?? '').startsWith('text/plain')
     sendProblem(response, problem, requestId, asText)
   }

@@ -10,6 +10,16 @@ export function sendReply(response: Response, reply: Reply): void {
   else response.json({ data: reply.data ?? null })
 }
 
+/** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+export async function sendEvents(response: Response, events: NonNullable<Reply['events']>): Promise<void> {
+  response.setHeader('Content-Type', 'text/event-stream')
+  response.flushHeaders()
+  for await (const { event, data } of events) {
+    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+  }
+  response.end()
+}
+
 /** A dialplan that asked for text gets the sentence in one line. */
 export function sendProblem(response: Response, problem: Problem, requestId: string, asText: boolean): void {
   const { field, retryAfter, extra } = problem.details

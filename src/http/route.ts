@@ -15,13 +15,14 @@ export interface HandlerInput<Body, Params, Query, Caller> {
   signal: AbortSignal
 }
 
-/** An answer: `data` goes into the envelope, `text` and `raw` go out as they are. */
+/** An answer: `data` goes into the envelope, `text` and `raw` go out as they are, `events` one by one as they come. */
 export interface Reply {
   status?: number
   headers?: Record<string, string>
   data?: unknown
   text?: string
   raw?: unknown
+  events?: AsyncIterable<{ event: string; data: unknown }>
 }
 
 /** Who calls. `after-body`: the credentials may stand in the body, so the body's own faults are reported first. */

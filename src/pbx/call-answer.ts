@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Reply } from '../http/route.ts'
-import { freshContacts } from './call-wake.ts'
+import { type CallWake, freshContacts, type MobileRegistration } from './call-wake.ts'
 import type { CallAnswer } from './pbx-schemas.ts'
 import type { WokenCall } from './wake-call.ts'
 
@@ -18,7 +18,6 @@ type Answer = z.output<typeof CallAnswer>
 function toAnswer({ call, outcome, state, waitedMs }: WokenCall): Answer {
   const results = new Map(state.results.map((result) => [result.id, result]))
   const contacts = freshContacts(call, state.registrations)
-  const keys = new Map(call.pushes.map(({ deviceId, deviceKey }) => [deviceId, deviceKey]))
   return {
     id: call.id,
     call_id: call.callId,
@@ -27,14 +26,7 @@ function toAnswer({ call, outcome, state, waitedMs }: WokenCall): Answer {
     ...(outcome !== 'waking' && { outcome }),
     waited_ms: Math.round(waitedMs),
     ...(outcome !== 'waking' && outcome !== 'registered' && { fallback: 'voicemail' as const }),
-    contacts: contacts.map(({ at, contact, deviceId, deviceKey }) => {
-      const key = deviceKey ?? keys.get(deviceId ?? '')
-      return {
-        ...(key !== undefined && { device_id: key }),
-        ...(contact !== undefined && { contact }),
-        registered_at: new Date(at).toISOString(),
-      }
-    }),
+    contacts: contacts.map((contact) => toContact(call, contact)),
     pushes: call.pushes.map(({ pushId, deviceKey, provider }) => {
       const { state: status = 'queued', reason, detail } = results.get(pushId) ?? {}
       return {
@@ -46,6 +38,15 @@ function toAnswer({ call, outcome, state, waitedMs }: WokenCall): Answer {
         ...(detail !== undefined && { detail }),
       }
     }),
+  }
+}
+
+export function toContact(call: CallWake, { at, contact, deviceId, deviceKey }: MobileRegistration) {
+  const key = deviceKey ?? call.pushes.find((push) => push.deviceId === deviceId)?.deviceKey
+  return {
+    ...(key !== undefined && { device_id: key }),
+    ...(contact !== undefined && { contact }),
+    registered_at: new Date(at).toISOString(),
   }
 }
 

@@ -3,7 +3,9 @@ import { MAX_HOLD_SECONDS } from '../config/config.ts'
 import { parsePrefer } from '../http/prefer.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { SECOND } from '../lib/units.ts'
-import { answerCall } from './call-answer.ts'
+import { answerCall, toContact } from './call-answer.ts'
+import type { CallNews } from './call-events.ts'
+import type { CallWake } from './call-wake.ts'
 import type { PbxKey } from './pbx-key-store.ts'
 import { CallAnswer, CallBody } from './pbx-schemas.ts'
 import type { WakeCall } from './wake-call.ts'
@@ -31,6 +33,7 @@ const replies = [
 export const callRoutes = (deps: CallRouteDeps): Route[] => [
   startCall(deps),
   readCall(deps),
+  watchCall(deps),
   endCall(deps, 'delete', '/api/v1/pbx/calls/{id}', 'cancelled', 'The caller hung up'),
   endCall(
     deps,
@@ -98,6 +101,39 @@ const readCall = ({ pbxAuth, wakeCall, holdMs }: CallRouteDeps): Route =>
       return answerCall(await wakeCall.follow(caller.tenantId, params.id, wait, signal), headers.accept)
     },
   })
+
+const watchCall = ({ pbxAuth, wakeCall }: CallRouteDeps): Route =>
+  route({
+    method: 'get',
+    path: '/api/v1/pbx/calls/{id}/events',
+    tag,
+    summary: 'The phones of a call as they become ready',
+    description:
+      'Server-sent events, for a PBX that forks late: `device_ready` with the contact of each phone once it has registered, then `ended` with the outcome. Phones that were ready before are told first.',
+    auth: pbxAuth,
+    params: CallParams,
+    replies: [
+      {
+        status: 200,
+        description: 'Events until the call is over.',
+        schema: z.string(),
+        contentType: 'text/event-stream',
+        bare: true,
+      },
+    ],
+    problems: ['unauthorized', 'invalid_credentials', 'unknown_call', 'too_many_holds', 'queue_unavailable'],
+    async handler({ params, caller, signal }) {
+      const { call, news } = await wakeCall.watch(caller.tenantId, params.id, signal)
+      return { events: toEvents(call, news) }
+    },
+  })
+
+async function* toEvents(call: CallWake, news: AsyncIterable<CallNews>) {
+  for await (const item of news) {
+    const data = item.event === 'ended' ? { outcome: item.outcome } : toContact(call, item.contact)
+    yield { event: item.event, data }
+  }
+}
 
 const endCall = (
   { pbxAuth, wakeCall }: CallRouteDeps,

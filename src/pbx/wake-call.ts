@@ -8,6 +8,7 @@ import { Problem } from '../lib/problem.ts'
 import type { Events } from '../observability/events.ts'
 import type { Push } from '../push/push.ts'
 import type { SubmitCall } from '../push/submit.ts'
+import type { CallEvents } from './call-events.ts'
 import type { CallSignals } from './call-signals.ts'
 import { type CallWake, freshContacts, outcomeOf } from './call-wake.ts'
 import type { Hold, HoldResult } from './hold.ts'
@@ -25,6 +26,7 @@ export interface WakeCallDeps {
   phones: PhoneStore
   calls: CallSignals
   hold: Hold
+  callEvents: CallEvents
   submitCall: SubmitCall
   keyring: Keyring
   events: Events
@@ -38,7 +40,7 @@ export interface WokenCall extends HoldResult {
 
 /** Brings an extension's phones to a call, and holds the PBX's request for it. */
 export function createWakeCall(deps: WakeCallDeps) {
-  const { calls, hold, clock, events } = deps
+  const { calls, hold, callEvents, clock, events } = deps
 
   const started = async (tenantId: string, request: CallRequest) => {
     const { dnd, tokens } = await reachable(
@@ -92,6 +94,12 @@ export function createWakeCall(deps: WakeCallDeps) {
       const alive = Math.max(0, call.expiresAt - clock.now())
       const result = await hold.hold(call, { deadline: begin + Math.min(waitMs, alive), signal })
       return { ...result, call, waitedMs: Math.max(0, clock.now() - call.startedAt) }
+    },
+
+    /** The phones of a call as they become ready, and its end. */
+    async watch(tenantId: string, id: string, signal: AbortSignal) {
+      const call = await findOwn(calls, tenantId, id)
+      return { call, news: callEvents(call, signal) }
     },
 
     /** The caller hung up, or somebody declined: every hold of the call ends. */

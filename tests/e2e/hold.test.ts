@@ -193,6 +193,51 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
     expect(polled.json.data.outcome).toBe('registered')
   })
 
+  test('tells a PBX that forks late each phone as it becomes ready, and the end', async () => {
+    const soon = await gateway.givenPhone({ extension: '120', behaviour: { registersAfterMs: 20 } })
+    const later = await gateway.givenPhone({
+      extension: '120',
+      platform: 'fcm',
+      behaviour: { registersAfterMs: 300 },
+    })
+    const started = await gateway.pbx('POST', '/calls', {
+      body: { call_id: callId(), extension: '120', ttl: 1 },
+    })
+    const { id } = started.json.data
+    // The other node tells it.
+    const heard = await gateway.pbx('GET', `/calls/${id}/events`, { base: gateway.nodes[1]?.url ?? '' })
+    expect(heard.headers.get('content-type')).toBe('text/event-stream')
+    const events = [...heard.text.matchAll(/^event: (\w+)\ndata: (.+)\n$/gm)].map(([, event, data]) => ({
+      event,
+      ...JSON.parse(data ?? ''),
+    }))
+    expect(events).toMatchObject([
+      { event: 'device_ready', device_id: soon.deviceId },
+      { event: 'device_ready', device_id: later.deviceId },
+      { event: 'ended', outcome: 'registered' },
+    ])
+    expect((await gateway.pbx('GET', `/calls/${callId()}/events`)).status).toBe(400)
+  })
+
+  test('tells the end at once when the call is cancelled, and frees the stream when nobody listens', async () => {
+    await gateway.givenPhone({ extension: '121', behaviour: { registersAfterMs: 'never' } })
+    const start = async () =>
+      (await gateway.pbx('POST', '/calls', { body: { call_id: callId(), extension: '121', ttl: 60 } })).json
+        .data.id
+    const id = await start()
+    const listening = gateway.pbx('GET', `/calls/${id}/events`)
+    await until(() => held() === 1, { description: 'the stream is open' })
+    await gateway.pbx('DELETE', `/calls/${id}`)
+    expect((await listening).text).toBe('event: ended\ndata: {"outcome":"cancelled"}\n\n')
+
+    const controller = new AbortController()
+    const left = gateway.pbx('GET', `/calls/${await start()}/events`, { signal: controller.signal })
+    await until(() => held() === 1, { description: 'the stream is open' })
+    controller.abort()
+    await expect(left).rejects.toThrow()
+    await until(() => held() === 0, { timeoutMs: 1_000, description: 'the stream is gone' })
+  })
+
   test('answers a dialplan in one line of text', async () => {
     await gateway.givenPhone({ extension: '117', behaviour: { registersAfterMs: 10 } })
     const good = await gateway.call('117', { headers: { accept: 'text/plain' } })
