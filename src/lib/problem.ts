@@ -17,7 +17,6 @@ export const PROBLEMS = {
   unknown_call: { status: 404, sentence: 'call not found' },
   unknown_push: { status: 404, sentence: 'push not found' },
   method_not_allowed: { status: 405, sentence: 'method not allowed' },
-  call_conflict: { status: 409, sentence: 'this call_id is already in use with other data' },
   idempotency_conflict: { status: 409, sentence: 'this Idempotency-Key was used with another request' },
   body_too_large: { status: 413, sentence: 'request body too large' },
   unsupported_media_type: { status: 415, sentence: 'content type must be application/json' },
@@ -27,7 +26,6 @@ export const PROBLEMS = {
   push_failed: { status: 502, sentence: 'push delivery failed' },
   queue_unavailable: { status: 503, sentence: 'the push queue cannot be reached' },
   store_unavailable: { status: 503, sentence: 'the database cannot be reached' },
-  draining: { status: 503, sentence: 'this node is shutting down' },
 } as const satisfies Record<string, { status: number; sentence: string }>
 
 export type ProblemCode = keyof typeof PROBLEMS

@@ -69,7 +69,8 @@ const startCall = ({ pbxAuth, wakeCall, holdMs, pushTtlMs }: CallRouteDeps): Rou
       'store_unavailable',
     ],
     async handler({ body, caller, headers, signal }) {
-      const wait = waitOf(headers.prefer, holdMs)
+      // `wait=0` asks for an answer at once, and not for a call that is over at once.
+      const wait = waitOf(headers.prefer, holdMs) || undefined
       const request = {
         callId: body.call_id,
         extension: body.extension,

@@ -10,7 +10,7 @@ const BATCH = 500
 /** How long a row waits for company; the caller has had its answer by then. */
 const GATHER_MS = 5
 /** With PostgreSQL away, ends of pushes are kept in memory up to this many (about 1 kB each) and tried again. */
-const MAX_KEPT = 50_000
+export const MAX_KEPT = 50_000
 const RETRY_MS = SECOND
 
 /** The rows of pushes, written in batches: a commit per push would be the largest cost of it. */

@@ -27,7 +27,6 @@ export const OWN_REASONS = {
     'A worker stopped while it was sending; whether the phone rang is not known, so it was not sent again.',
   no_outcome: 'No worker reported an outcome before the push expired.',
   queue_unavailable: 'The queue could not be reached, so nothing was sent.',
-  out_of_tries: 'The provider asked to try again until the tries were used up or the call was over.',
 } as const
 export type OwnReason = keyof typeof OWN_REASONS
 

@@ -238,6 +238,23 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
     await until(() => held() === 0, { timeoutMs: 1_000, description: 'the stream is gone' })
   })
 
+  test.each(['wait=0', 'wait=abc', 'wait'])(
+    'with Prefer: %s neither hangs nor ends the call at once',
+    async (prefer) => {
+      const extension = `122-${prefer.length}`
+      await gateway.givenPhone({ extension, behaviour: { registersAfterMs: 50 } })
+      const started = await gateway.pbx('POST', '/calls', {
+        body: { call_id: callId(), extension },
+        headers: { prefer },
+      })
+      // Without a usable number `wait` means the usual hold.
+      expect(started.json.data.outcome).toBe(prefer === 'wait=0' ? undefined : 'registered')
+      const path = `/calls/${started.json.data.id}`
+      const ended = await gateway.pbx('GET', path, { headers: { prefer: 'wait=5' } })
+      expect(ended.json.data.outcome).toBe('registered')
+    },
+  )
+
   test('answers a dialplan in one line of text', async () => {
     await gateway.givenPhone({ extension: '117', behaviour: { registersAfterMs: 10 } })
     const good = await gateway.call('117', { headers: { accept: 'text/plain' } })

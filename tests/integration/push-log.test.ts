@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import { openDatabase } from '../../src/db/database.ts'
 import { newId } from '../../src/lib/ids.ts'
 import type { ClosedState, Push } from '../../src/push/push.ts'
-import { createPushLog } from '../../src/push/push-log.ts'
+import { createPushLog, MAX_KEPT } from '../../src/push/push-log.ts'
 import { createPushLogStore } from '../../src/push/push-log-store.ts'
 import type { PushResult } from '../../src/push/push-result.ts'
 import { until } from '../support/conditions.ts'
@@ -153,6 +153,17 @@ test('with the database away the ends of pushes are kept and written when it is 
   await closed
   expect(log.pending()).toBe(0)
   expect((await rowOf(one.id)).state).toBe('delivered')
+})
+
+test('with the database away for long, memory is bounded and what is lost is said', async () => {
+  const never = { ...createPushLogStore(db), close: () => new Promise<never>(() => undefined) }
+  const log = createPushLog(never, fail)
+  for (let i = 0; i < MAX_KEPT; i += 1) void log.closed(push(), ended('x', 'delivered')).catch(fail)
+  expect(log.pending()).toBe(MAX_KEPT)
+  const one = push()
+  await expect(log.closed(one, ended(one.id, 'delivered'))).rejects.toThrow(
+    `push log is ${MAX_KEPT} rows behind; the end of push ${one.id} is not recorded`,
+  )
 })
 
 test('what nobody closed is closed with the known outcome, or as failed with a reason', async () => {

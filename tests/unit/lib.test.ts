@@ -118,6 +118,20 @@ describe('key cache', () => {
     expect(await Promise.all(Array.from({ length: 20 }, () => cache.get('k')))).toEqual(Array(20).fill('k1'))
     expect(await cache.get('k')).toBe('k1')
   })
+  test('does not wait for a store that hangs', async () => {
+    const cache = createKeyCache(() => new Promise<never>(() => undefined), fail)
+    await expect(cache.get('k')).rejects.toThrow('looking a key up took longer than 500 ms')
+  })
+  test('forgets the oldest of too many keys, so that a guesser cannot fill the memory', async () => {
+    const asked: string[] = []
+    const cache = createKeyCache(async (hash) => void asked.push(hash), fail)
+    for (let i = 0; i <= 10_000; i += 1) await cache.get(`k${i}`)
+    await cache.get('k10000')
+    expect(asked).toHaveLength(10_001)
+    await cache.get('k0')
+    expect(asked.at(-1)).toBe('k0')
+    expect(asked).toHaveLength(10_002)
+  })
   test('throws when the store is away and nothing is known', async () => {
     const cache = createKeyCache(() => Promise.reject(new Error('away')), fail)
     await expect(cache.get('k')).rejects.toThrow('away')
