@@ -16,11 +16,13 @@ export function createPostgresSignals(pool: Pool, listener: PostgresListener): S
   })
 
   const puts = createBatcher((signals: Signal[]) => writeAll(pool, signals), { size: 200, parallel: 2 })
+  const firsts = createBatcher((signals: Signal[]) => writeFirst(pool, signals), { size: 200, parallel: 2 })
   const gets = createBatcher((keys: string[]) => readAll(pool, keys), { size: 1_000, parallel: 2 })
   const claims = createBatcher((asked: Claim[]) => claimAll(pool, asked), { size: 200, parallel: 2 })
 
   return {
     put: (signal) => puts.add(signal),
+    putFirst: (signal) => firsts.add(signal),
     claim: (key, value, ttlMs) => claims.add({ key, value, ttlMs }),
     get: (keys) => Promise.all(keys.map((key) => gets.add(key))),
 
@@ -63,6 +65,34 @@ async function writeAll(pool: Pool, signals: Signal[]): Promise<undefined[]> {
     values: [last.map((s) => s.key), last.map((s) => s.value), last.map((s) => s.ttlMs), messages],
   })
   return signals.map(() => undefined)
+}
+
+/** Tells of a value in the statement that stores it, so that nobody hears of one that came second. */
+async function writeFirst(pool: Pool, signals: Signal[]): Promise<boolean[]> {
+  const first = new Map<string, Signal>()
+  for (const signal of signals) if (!first.has(signal.key)) first.set(signal.key, signal)
+  const asked = [...first.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+  const { rows } = await pool.query<{ key: string }>({
+    name: 'signals-put-first',
+    text: `WITH written AS (
+        INSERT INTO signals (key, value, expires_at)
+        SELECT t.key, t.value, now() + t.ttl_ms * interval '1 millisecond'
+        FROM unnest($1::text[], $2::text[], $3::float8[]) AS t (key, value, ttl_ms)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+        WHERE signals.expires_at <= now()
+        RETURNING key
+      )
+      SELECT key, CASE WHEN message <> '' THEN pg_notify('wakeline_signals', message) END
+      FROM written JOIN unnest($1::text[], $4::text[]) AS told (key, message) USING (key)`,
+    values: [
+      asked.map((s) => s.key),
+      asked.map((s) => s.value),
+      asked.map((s) => s.ttlMs),
+      asked.map((s) => (s.channel === undefined ? '' : toMessage(s))),
+    ],
+  })
+  const written = new Set(rows.map(({ key }) => key))
+  return signals.map((signal) => written.has(signal.key) && first.get(signal.key) === signal)
 }
 
 function toMessage({ channel, key, value }: Signal): string {

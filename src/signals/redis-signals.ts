@@ -3,6 +3,13 @@ import { toError } from '../lib/error.ts'
 import { createChannels } from './channels.ts'
 import type { SignalListener, Signals, Subscription } from './signals.ts'
 
+/** One round trip, and nobody hears of a value that was not stored. */
+const PUT_FIRST = `
+  if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 0 end
+  if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[3], ARGV[4] .. '\\n' .. ARGV[1]) end
+  return 1`
+type PutFirst = (key: string, value: string, ttlMs: number, channel: string, name: string) => Promise<number>
+
 /**
  * @param commands answers fast or fails: no offline queue, a command time-out
  * @param subscriber a connection of its own (RESP2 allows nothing else on a subscribed one); resubscribes by itself
@@ -15,6 +22,9 @@ export function createRedisSignals(
 ): Signals {
   const channels = createChannels()
   const named = (name: string) => `${prefix}:${name}`
+  commands.defineCommand('wakelinePutFirst', { numberOfKeys: 1, lua: PUT_FIRST })
+  const { wakelinePutFirst } = commands as Redis & { wakelinePutFirst: PutFirst }
+  const putFirst = wakelinePutFirst.bind(commands)
 
   subscriber.on('message', (channel: string, message: string) => {
     const end = message.indexOf('\n')
@@ -27,6 +37,11 @@ export function createRedisSignals(
       const stored = commands.set(named(key), value, 'PX', ttlMs)
       const told = channel ? commands.publish(named(channel), `${key}\n${value}`) : undefined
       await Promise.all([stored, told])
+    },
+
+    async putFirst({ key, value, ttlMs, channel }) {
+      const stored = await putFirst(named(key), value, ttlMs, channel ? named(channel) : '', key)
+      return stored === 1
     },
 
     async claim(key, value, ttlMs) {

@@ -5,6 +5,8 @@
 export interface Signals {
   /** Writes the value and tells the channel, in this order. */
   put(signal: Signal): Promise<void>
+  /** Writes the value only when the key is free, and tells the channel only then. False: somebody else was first. */
+  putFirst(signal: Signal): Promise<boolean>
   /** Writes the value only when the key is free. Undefined: it is ours; else the value that was there first. */
   claim(key: string, value: string, ttlMs: number): Promise<string | undefined>
   /** The values, in the order of the keys. */

@@ -49,6 +49,34 @@ describe.each(BACKENDS)('signals on %s', (backend) => {
     )
   })
 
+  test('keep the first of many values put at the same time, and tell of no other', async () => {
+    const { one, two } = signals
+    const [key, channel] = [fresh(), fresh()]
+    const heard: (string | undefined)[] = []
+    const subscription = two.subscribe(channel, (_key, value) => heard.push(value))
+    await subscription.ready
+    const puts = Array.from({ length: 40 }, (_, i) =>
+      (i % 2 ? one : two).putFirst({ key, value: `value-${i}`, ttlMs: 10_000, channel }),
+    )
+    const results = await Promise.all(puts)
+    expect(results.filter(Boolean)).toHaveLength(1)
+    const winner = `value-${results.indexOf(true)}`
+    expect(await one.get([key])).toEqual([winner])
+    // What comes last on the channel comes after everything that was told before.
+    await one.put({ key: fresh(), value: 'last', ttlMs: 10_000, channel })
+    await until(() => heard.at(-1) === 'last', { description: 'the last message is heard' })
+    expect(heard).toEqual([winner, 'last'])
+    subscription.close()
+  })
+
+  test('take a first value again when the earlier one has expired', async () => {
+    const { one } = signals
+    const key = fresh()
+    expect(await one.putFirst({ key, value: 'short', ttlMs: 30 })).toBe(true)
+    await until(() => one.putFirst({ key, value: 'next', ttlMs: 10_000 }), { description: 'the key is free' })
+    expect(await one.get([key])).toEqual(['next'])
+  })
+
   test('give a key to one of many who claim it at the same time, and tell the others who has it', async () => {
     const { one, two } = signals
     for (let round = 0; round < 10; round += 1) {
