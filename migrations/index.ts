@@ -1,4 +1,12 @@
 import * as foundation from './20261121060000-foundation.ts'
+import * as pushLogsByDay from './20261121090000-push-logs-by-day.ts'
+import * as messagesLane from './20261121090100-messages-lane.ts'
+import * as webhooks from './20261121090200-webhooks.ts'
 
 /** All migrations in their order; a merged one is never edited. */
-export const migrations = { '20261121060000-foundation': foundation }
+export const migrations = {
+  '20261121060000-foundation': foundation,
+  '20261121090000-push-logs-by-day': pushLogsByDay,
+  '20261121090100-messages-lane': messagesLane,
+  '20261121090200-webhooks': webhooks,
+}

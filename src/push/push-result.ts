@@ -1,4 +1,8 @@
-import type { ClosedState } from './push.ts'
+import type { FaultClass, Outcome } from './outcome.ts'
+import type { ApnsEnvironment, ClosedState } from './push.ts'
+
+/** What we think of a device token: a suspect one is kept in quarantine until a second opinion. */
+export type TokenState = 'valid' | 'quarantined' | 'dead'
 
 /** How a push ended: what the caller is told, what the row says. Times are milliseconds since the epoch. */
 export interface PushResult {
@@ -13,6 +17,10 @@ export interface PushResult {
   uncertain?: true
   /** The provider's id of the accepted notification. */
   providerId?: string
+  /** The HTTP status of the provider's last answer. */
+  providerStatus?: number
+  /** Absent: valid, as far as we know. */
+  tokenState?: Exclude<TokenState, 'valid'>
   /** When a worker took it up, when the request left for the provider, when the answer was there. */
   startedAt?: number
   sentAt?: number
@@ -20,13 +28,29 @@ export interface PushResult {
   closedAt: number
 }
 
+/** One try that was not accepted. */
+export interface PushAttempt {
+  /** 1 for the first. */
+  number: number
+  /** Apple's gateway that was asked; a suspect token is tried at both. */
+  environment: ApnsEnvironment
+  sentAt: number
+  answeredAt: number
+  outcome: Exclude<Outcome['kind'], 'accepted'>
+  class: FaultClass
+  status?: number
+  reason: string
+}
+
 /** Reasons of our own; those of the providers are in their tables. */
 export const OWN_REASONS = {
-  expired: 'The call was over before the push could be sent, so it was not sent.',
+  expired: 'The time for the push was over before it could be sent, so it was not sent.',
   worker_lost:
     'A worker stopped while it was sending; whether the phone rang is not known, so it was not sent again.',
   no_outcome: 'No worker reported an outcome before the push expired.',
   queue_unavailable: 'The queue could not be reached, so nothing was sent.',
+  poison: 'Workers died of this push over and over, so it was parked.',
+  unreadable: 'The push could not be read back: it was sealed with another secret, or altered.',
 } as const
 export type OwnReason = keyof typeof OWN_REASONS
 

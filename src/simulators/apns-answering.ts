@@ -1,7 +1,11 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
+import { Readable } from 'node:stream'
 import type { ApnsAnswer, ApnsVerdict } from './apns-protocol.ts'
 
 type Answered = Extract<ApnsAnswer, { status: number }>
+
+/** Bytes. */
+const PIECE = 16_384
 
 /** How an answer is written down; one that never reaches the sender has status 0. */
 export function verdictOf(answer: ApnsAnswer): ApnsVerdict {
@@ -24,14 +28,15 @@ export function giveAnswer(stream: ServerHttp2Stream, answer: ApnsAnswer, apnsId
 }
 
 function respond(stream: ServerHttp2Stream, answer: Answered, apnsId: string): void {
-  const headers = { ':status': answer.status, 'apns-id': apnsId, ...answer.headers }
-  if (answer.status === 200) {
-    stream.respond(headers, { endStream: true })
-    return
-  }
-  const { reason, timestamp } = answer
-  stream.respond(headers)
-  stream.end(JSON.stringify({ reason, timestamp }))
+  const { status, reason, timestamp, headers } = answer
+  const body = answer.body ?? (status === 200 ? '' : JSON.stringify({ reason, timestamp }))
+  stream.respond({ ':status': status, 'apns-id': apnsId, ...headers }, { endStream: body === '' })
+  if (body !== '') Readable.from(piecesOf(Buffer.from(body))).pipe(stream)
+}
+
+/** What node:http2 has queued when a sender breaks off counts against the memory of the connection for ever. */
+function* piecesOf(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.length; at += PIECE) yield body.subarray(at, at + PIECE)
 }
 
 function goAway(stream: ServerHttp2Stream, { includesThis, reason }: Extract<ApnsAnswer, { goaway: true }>) {

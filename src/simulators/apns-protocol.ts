@@ -31,6 +31,8 @@ export interface ApnsReceived extends AcceptedPush {
   topic: string
   headers: IncomingHttpHeaders
   verdict: ApnsVerdict
+  /** What Apple may refuse, delay or drop without saying which: the payload is not what the push type promises. */
+  mismatch?: string
   /** Counts connections from 1. */
   sessionId: number
 }
@@ -42,6 +44,8 @@ export type ApnsAnswer =
       /** Milliseconds since the epoch; Apple sends it with 410. */
       timestamp?: number
       headers?: Readonly<Record<string, string>>
+      /** In place of what belongs to the status, byte for byte. */
+      body?: string
       /** Milliseconds to wait before the answer; the phone gets an accepted push after them too. */
       delayMs?: number
     }

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { systemClock } from '../lib/clock.ts'
 import { giveAnswer, reachesPhone, verdictOf } from './apns-answering.ts'
 import { findFault } from './apns-checks.ts'
+import { findMismatch } from './apns-payload-checks.ts'
 import type {
   ApnsAnswer,
   ApnsEnvironment,
@@ -118,6 +119,7 @@ function describe({ headers, rawHeaders, connection, body, size }: Arrival, prov
 
 function pushOf(arrival: Arrival, request: ApnsRequest, verdict: ApnsVerdict): ApnsReceived {
   const id = header(arrival.headers, 'apns-id')
+  const mismatch = findMismatch(request)
   return {
     token: request.deviceToken ?? '',
     at: arrival.at,
@@ -127,6 +129,7 @@ function pushOf(arrival: Arrival, request: ApnsRequest, verdict: ApnsVerdict): A
     headers: arrival.headers,
     payload: request.payload ?? {},
     verdict,
+    ...(mismatch !== undefined && { mismatch }),
     sessionId: arrival.connection.id,
   }
 }

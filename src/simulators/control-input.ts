@@ -21,7 +21,18 @@ type Fields = Readonly<Record<string, unknown>>
 const PHONE_FIELDS = ['api_url', 'pbx_key', 'extension', 'device_id', 'registers_after_ms', 'declines']
 const FIELDS = ['platform', 'environment', 'answer', ...PHONE_FIELDS]
 const ANSWER_FIELDS = [
-  ...['status', 'reason', 'timestamp', 'error_code', 'message', 'field', 'headers', 'html', 'delay_ms'],
+  ...[
+    'status',
+    'reason',
+    'timestamp',
+    'error_code',
+    'message',
+    'field',
+    'headers',
+    'html',
+    'body',
+    'delay_ms',
+  ],
   ...['silent', 'reset'],
 ]
 
@@ -81,6 +92,7 @@ function parseAnswer(value: unknown): ApnsAnswer & FcmAnswer {
     message: optional(answer, 'message', text),
     field: optional(answer, 'field', text),
     html: optional(answer, 'html', flag),
+    body: optional(answer, 'body', textOrNone),
     delayMs: optional(answer, 'delay_ms', count),
     headers: optional(answer, 'headers', headerMap),
   }
@@ -119,8 +131,14 @@ function optional<T>(fields: Fields, key: string, parse: (fields: Fields, key: s
 }
 
 function text(fields: Fields, key: string): string {
+  const value = textOrNone(fields, key)
+  if (value === '') throw new BadInput(`${key} must be a text`)
+  return value
+}
+
+function textOrNone(fields: Fields, key: string): string {
   const value = fields[key]
-  if (typeof value !== 'string' || value === '') throw new BadInput(`${key} must be a text`)
+  if (typeof value !== 'string') throw new BadInput(`${key} must be a text`)
   return value
 }
 

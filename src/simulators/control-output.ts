@@ -24,7 +24,7 @@ export const describePhone = ({ platform, rang, registrations, errors, duplicate
 /** A request as `GET /received` shows it: its token as a hash, by which only who knows the token finds it. */
 export const describeReceived = (
   index: number,
-  push: AcceptedPush & { verdict: ApnsVerdict | FcmVerdict },
+  push: AcceptedPush & { verdict: ApnsVerdict | FcmVerdict; mismatch?: string },
 ) => ({
   index,
   at: rfc3339(push.at),
@@ -33,6 +33,7 @@ export const describeReceived = (
   payload: push.payload,
   status: push.verdict.status,
   ...reasonOf(push.verdict),
+  ...(push.mismatch !== undefined && { mismatch: push.mismatch }),
 })
 
 function reasonOf(verdict: ApnsVerdict | FcmVerdict): { reason?: string } {

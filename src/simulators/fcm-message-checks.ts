@@ -6,6 +6,8 @@ const MAX_TOPIC_DATA = 2_048
 /** Seconds: four weeks, https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan */
 const MAX_TTL = 2_419_200
 const MIN_TOKEN_LENGTH = 8
+/** Google makes them of 22 characters and promises no length: https://firebase.google.com/docs/projects/manage-installations */
+const INSTALLATION_ID = /^[A-Za-z0-9_-]{22,}$/
 
 /** Also names that our senders do not use, in both spellings that protobuf's JSON knows. */
 const MESSAGE_FIELDS = new Set([
@@ -43,7 +45,8 @@ export function findMessageFault(message: unknown): FcmFault | undefined {
     findAndroidFault(android) ??
     findTargetFault(message) ??
     findSizeFault(message, android) ??
-    findTokenFault(message.token)
+    findTokenFault(message.token) ??
+    findInstallationFault(message.fid)
   )
 }
 
@@ -120,6 +123,11 @@ function findTokenFault(token: unknown): FcmFault | undefined {
   return token.length < MIN_TOKEN_LENGTH || /\s/.test(token)
     ? invalid('message.token', 'The registration token is not a valid FCM registration token')
     : undefined
+}
+
+function findInstallationFault(fid: unknown): FcmFault | undefined {
+  if (typeof fid !== 'string' || INSTALLATION_ID.test(fid)) return undefined
+  return invalid('message.fid', 'The installation id is not one that Firebase has issued')
 }
 
 /** Refused by FCM itself. */

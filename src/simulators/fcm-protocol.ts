@@ -40,6 +40,7 @@ export interface FcmVerdict {
   errorCode?: string
 }
 
+/** `token` is the installation id of a message that was sent to one. */
 export interface FcmReceived extends AcceptedPush {
   /** Milliseconds on the simulator's monotonic clock, when the headers had arrived. */
   receivedAtMonotonic: number
@@ -61,6 +62,8 @@ export type FcmAnswer =
       headers?: Readonly<Record<string, string>>
       /** A page in place of JSON, as Google's front ends answer with 502. */
       html?: boolean
+      /** In place of what belongs to the status, byte for byte. */
+      body?: string
       /** Milliseconds to wait before the answer; the phone gets an accepted push after them too. */
       delayMs?: number
     }

@@ -42,7 +42,8 @@ export function createFcmReception({ projectId, record: capacity = DEFAULT_RECOR
     receive(arrival: FcmArrival): void {
       const body = parse(arrival.body)
       const message = isObject(body?.message) ? body.message : {}
-      const token = typeof message.token === 'string' ? message.token : ''
+      const target = message.token ?? message.fid
+      const token = typeof target === 'string' ? target : ''
       const fault = findFault(arrival, body, projectId)
       const answer: FcmAnswer = fault ?? scripted.next(token) ?? { status: 200 }
       const validateOnly = (body?.validate_only ?? body?.validateOnly) === true
@@ -129,13 +130,15 @@ function giveAnswer(response: ServerResponse, answer: FcmAnswer, name: string): 
     response.destroy()
     return
   }
-  const { status, html, message = 'The simulator was told to refuse.', headers } = answer
-  const body = html
-    ? `<!DOCTYPE html><title>Error ${status}</title><p>${status}.`
-    : status === 200
-      ? JSON.stringify({ name })
-      : errorBody({ ...answer, message })
+  const { status, html, headers } = answer
+  const body = answer.body ?? bodyOf(answer, name)
   const type = html ? 'text/html; charset=UTF-8' : 'application/json; charset=UTF-8'
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body), ...headers })
   response.end(body)
+}
+
+function bodyOf(answer: Extract<FcmAnswer, { status: number }>, name: string): string {
+  const { status, html, message = 'The simulator was told to refuse.' } = answer
+  if (html) return `<!DOCTYPE html><title>Error ${status}</title><p>${status}.`
+  return status === 200 ? JSON.stringify({ name }) : errorBody({ ...answer, message })
 }

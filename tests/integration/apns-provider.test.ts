@@ -5,12 +5,16 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
+import { jest } from '@jest/globals'
+import { MINUTE } from '../../src/lib/units.ts'
 import type { ApnsCredentials } from '../../src/push/app-credentials.ts'
 import { type ApnsProviderOptions, createApnsProvider } from '../../src/push/providers/apns/apns-provider.ts'
-import type { CallContent, Push } from '../../src/push/push.ts'
+import type { Push, PushOf } from '../../src/push/push.ts'
+import { PUSH_KINDS } from '../../src/push/push-kinds.ts'
 import type { ApnsAnswer } from '../../src/simulators/apns-protocol.ts'
 import { type Simulators, startSimulators } from '../../src/simulators/simulators.ts'
 import { until } from '../support/conditions.ts'
+import { apnsPush } from '../support/provider-pushes.ts'
 
 /** Milliseconds: for tests of silence, and still enough for a handshake on a busy machine. */
 const SHORT = 400
@@ -45,24 +49,8 @@ function openProvider(options: ApnsProviderOptions = {}, changes: Partial<ApnsCr
 const tokenOf = (n: number): string => n.toString(16).padStart(64, '0')
 const TOKEN = tokenOf(1)
 
-function pushTo(token: string, changes: Partial<Push> & { callerName?: string } = {}): Push {
-  const { callerName = 'Ada', ...others } = changes
-  const content: CallContent = { callId: 'c1@pbx', callUuid: randomUUID(), callerId: '1001', callerName }
-  return {
-    id: randomUUID(),
-    tenantId: 'tenant',
-    kind: 'call',
-    provider: 'apns',
-    environment: 'production',
-    appId: 'app',
-    token,
-    tokenHash: 'hash',
-    content,
-    acceptedAt: Date.now(),
-    expiresAt: Date.now() + 30_000,
-    ...others,
-  }
-}
+const pushTo = (token: string, changes: Partial<Push> = {}): PushOf<'call'> =>
+  apnsPush('call', { token, ...changes }, { callUuid: randomUUID() })
 
 /** Passes bytes on until it is frozen: then the connection looks alive and nothing arrives any more. */
 async function openProxy(port: number, state?: 'frozen') {
@@ -104,8 +92,8 @@ test('an accepted push carries everything that Apple wants', async () => {
       payload: {
         type: 'incoming_call',
         call_id: push.content.callUuid,
-        caller_id: '1001',
-        caller_name: 'Ada',
+        caller_id: '+49301234567',
+        caller_name: 'Ada Lovelace',
       },
       headers: {
         'apns-push-type': 'voip',
@@ -138,46 +126,6 @@ test('no connection is opened before the first push, and each environment has it
 })
 
 test.each<[ApnsAnswer, object]>([
-  [
-    { status: 410, reason: 'Unregistered', timestamp: 1_700_000_000_000 },
-    { kind: 'token_dead', reason: 'Unregistered', deadSince: 1_700_000_000_000 },
-  ],
-  [
-    { status: 410, reason: 'ExpiredToken' },
-    { kind: 'token_dead', reason: 'ExpiredToken' },
-  ],
-  [
-    { status: 400, reason: 'BadDeviceToken' },
-    { kind: 'rejected', reason: 'BadDeviceToken' },
-  ],
-  [
-    { status: 403, reason: 'InvalidProviderToken' },
-    { kind: 'rejected', reason: 'InvalidProviderToken' },
-  ],
-  [
-    { status: 403, reason: 'ExpiredProviderToken' },
-    { kind: 'retry', reason: 'ExpiredProviderToken' },
-  ],
-  [
-    { status: 413, reason: 'PayloadTooLarge' },
-    { kind: 'rejected', reason: 'PayloadTooLarge' },
-  ],
-  [
-    { status: 429, reason: 'TooManyRequests' },
-    { kind: 'retry', reason: 'TooManyRequests' },
-  ],
-  [
-    { status: 500, reason: 'InternalServerError' },
-    { kind: 'retry', reason: 'InternalServerError' },
-  ],
-  [
-    { status: 503, reason: 'Shutdown' },
-    { kind: 'retry', reason: 'Shutdown' },
-  ],
-  [
-    { status: 599, reason: 'Tomorrow' },
-    { kind: 'retry', reason: 'Tomorrow' },
-  ],
   [{ reset: true }, { kind: 'unknown', reason: 'connection_lost' }],
   [
     { reset: true, code: REFUSED_STREAM },
@@ -233,7 +181,7 @@ test('the deadline of a push ends the wait: unknown once it has left', async () 
 test('nothing is sent after the deadline', async () => {
   await using provider = openProvider()
   const outcome = await provider.send(pushTo(TOKEN), AbortSignal.abort())
-  expect(outcome).toMatchObject({ kind: 'retry', reason: 'deadline' })
+  expect(outcome).toMatchObject({ kind: 'retry', reason: 'not_sent_in_time' })
   expect(simulators.apns.sessionCount).toBe(0)
 })
 
@@ -259,7 +207,7 @@ test('a gateway that accepts connections and says nothing has not got the push',
   const deadline = new AbortController()
   const outcome = provider.send(pushTo(TOKEN), deadline.signal)
   deadline.abort()
-  expect(await outcome).toMatchObject({ kind: 'retry', reason: 'deadline' })
+  expect(await outcome).toMatchObject({ kind: 'retry', reason: 'not_sent_in_time' })
 })
 
 test('a broken connection leaves its pushes unknown, and the next one works', async () => {
@@ -321,35 +269,84 @@ test('a refused provider token is not replaced sooner than Apple allows', async 
   expect(new Set(simulators.apns.received.map(({ headers }) => headers.authorization)).size).toBe(1)
 })
 
-test('a name that is too long is cut, and the push is accepted', async () => {
+test('a provider token that Apple calls expired is renewed once, when it is old enough', async () => {
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 21 * MINUTE)
   await using provider = openProvider()
-  const outcome = await provider.wake(pushTo(TOKEN, { callerName: 'ü'.repeat(6_000) }))
-  expect(outcome).toMatchObject({ kind: 'accepted' })
-  expect(simulators.apns.received[0]?.payload.caller_name).toMatch(/^ü{2000,}$/)
+  clock.mockRestore()
+  simulators.apns.behaves(TOKEN, { status: 403, reason: 'ExpiredProviderToken' })
+  for (let n = 0; n < 3; n += 1) {
+    expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', class: 'provider_token' })
+  }
+  expect(new Set(simulators.apns.received.map(({ headers }) => headers.authorization)).size).toBe(2)
 })
 
-test.each([
-  ['../../1/apps', 'malformed_token'],
-  ['', 'malformed_token'],
-  ['ab cd', 'malformed_token'],
-  ['zz', 'malformed_token'],
-])('the token %j never reaches the path', async (token, reason) => {
+test('a push that Apple finds too large goes once more, without what is only display', async () => {
   await using provider = openProvider()
-  expect(await provider.wake(pushTo(token))).toMatchObject({ kind: 'rejected', reason })
+  simulators.apns.answers(TOKEN, { status: 413, reason: 'PayloadTooLarge' })
+  const push = apnsPush('message', { token: TOKEN })
+  expect(await provider.wake(push)).toMatchObject({ kind: 'accepted', providerId: push.id })
+  const [first, second, third] = simulators.apns.received
+  expect([first?.apnsId, second?.apnsId, third]).toEqual([push.id, push.id, undefined])
+  expect(first?.payload).toMatchObject({ aps: { alert: { body: 'See you at noon' } } })
+  expect(JSON.stringify(second?.payload)).not.toMatch(/noon|Lunch|Ada/)
+  expect(second?.payload).toMatchObject({ message_id: 'm-9', conversation_id: 'conv-5', seq: '42' })
+})
+
+test('a push that is still too large, or has no display, is refused', async () => {
+  await using provider = openProvider()
+  simulators.apns.behaves(TOKEN, { status: 413, reason: 'PayloadTooLarge' })
+  const refused = { kind: 'rejected', class: 'message', reason: 'PayloadTooLarge', status: 413 }
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject(refused)
+  expect(simulators.apns.received).toHaveLength(2)
+  expect(await provider.wake(apnsPush('badge', { token: TOKEN }))).toMatchObject(refused)
+  expect(simulators.apns.received).toHaveLength(3)
+})
+
+test.each(['../../1/apps', '', 'ab cd', 'zz', 'abc', 'ab'.repeat(201)])(
+  'the token %j never reaches the path',
+  async (token) => {
+    await using provider = openProvider()
+    const code = 'malformed_token'
+    expect(provider.check(pushTo(token))).toMatchObject({ code })
+    expect(await provider.wake(pushTo(token))).toMatchObject({
+      kind: 'rejected',
+      class: 'token',
+      reason: code,
+    })
+    expect(simulators.apns.sessionCount).toBe(0)
+  },
+)
+
+test('a PushKit token takes calls only, and the other one everything else', async () => {
+  await using provider = openProvider()
+  for (const kind of PUSH_KINDS) {
+    expect(provider.check(apnsPush(kind))).toBeUndefined()
+    const mistaken = apnsPush(kind, { tokenKind: kind === 'call' ? 'apns' : 'apns_voip' })
+    const code = 'wrong_token_kind'
+    expect(provider.check(mistaken)).toMatchObject({ code })
+    expect(await provider.wake(mistaken)).toMatchObject({ kind: 'rejected', class: 'message', reason: code })
+    expect(provider.check(apnsPush(kind, { tokenKind: 'fcm' }))).toMatchObject({ code })
+  }
   expect(simulators.apns.sessionCount).toBe(0)
 })
 
 test('ids that do not fit are refused here, as Apple would', async () => {
   await using provider = openProvider()
-  const push = pushTo(TOKEN)
-  const outcome = await provider.wake({ ...push, content: { ...push.content, callId: 'x'.repeat(6_000) } })
-  expect(outcome).toMatchObject({ kind: 'rejected', reason: 'payload_too_large' })
+  const push = apnsPush('call', {}, { callId: 'x'.repeat(6_000) })
+  const reason = 'payload_too_large'
+  expect(provider.check(push)).toMatchObject({ code: reason })
+  expect(await provider.wake(push)).toMatchObject({ kind: 'rejected', class: 'message', reason })
 })
 
-test('an app without credentials is refused', async () => {
+test('an app without credentials is refused, though there is nothing wrong with the push', async () => {
   await using provider = openProvider()
-  const outcome = await provider.wake(pushTo(TOKEN, { appId: 'other' }))
-  expect(outcome).toMatchObject({ kind: 'rejected', reason: 'provider_not_configured' })
+  const push = pushTo(TOKEN, { appId: 'other' })
+  expect(provider.check(push)).toBeUndefined()
+  expect(await provider.wake(push)).toMatchObject({
+    kind: 'rejected',
+    class: 'config',
+    reason: 'provider_not_configured',
+  })
 })
 
 test('a signing key that is none is found at the start', () => {

@@ -314,6 +314,40 @@ const ownSimulator = (options: Partial<Parameters<typeof createApnsSimulator>[0]
   )
 }
 
+describe('a payload that is not what the push type promises is noted', () => {
+  const alert = { 'apns-push-type': 'alert' }
+  const background = { 'apns-push-type': 'background', 'apns-priority': '5' }
+  const cases: [string, OutgoingHttpHeaders, object, string | undefined][] = [
+    ['a text', alert, { aps: { alert: 'Hi' } }, undefined],
+    ['a badge', alert, { aps: { badge: 0 } }, undefined],
+    ['a sound', alert, { aps: { sound: 'default' } }, undefined],
+    ['nothing to see', alert, { aps: { 'content-available': 1 } }, expect.stringMatching(/without alert/)],
+    ['no aps', alert, { type: 'x' }, expect.stringMatching(/without alert/)],
+    ['aps as text', alert, { aps: 'Hi' }, 'aps is not an object'],
+    ['aps as a list', alert, { aps: [] }, 'aps is not an object'],
+    ['an update', background, { aps: { 'content-available': 1 }, id: 7 }, undefined],
+    ['no update', background, { aps: {}, id: 7 }, expect.stringMatching(/without content-available/)],
+    ['an update of 0', background, { aps: { 'content-available': 0 } }, expect.any(String)],
+    ['no aps in the background', background, { id: 7 }, expect.any(String)],
+    ...['alert', 'badge', 'sound'].map((key): [string, OutgoingHttpHeaders, object, string] => [
+      `${key} in the background`,
+      background,
+      { aps: { 'content-available': 1, [key]: 1 } },
+      `a background push with ${key}`,
+    ]),
+  ]
+  test.each(cases)('%s', async (_what, headers, payload, mismatch) => {
+    const topic = { 'apns-topic': 'com.example.wakeline' }
+    expect((await send({ ...topic, ...headers }, JSON.stringify(payload))).status).toBe(200)
+    expect(lastReceived()?.mismatch).toEqual(mismatch)
+  })
+
+  test('of a call nothing is asked', async () => {
+    await send()
+    expect(lastReceived()).not.toHaveProperty('mismatch')
+  })
+})
+
 test('a token of the other environment is refused by either gateway', async () => {
   const sandboxToken = 'cd'.repeat(32)
   simulators.apns.registers(sandboxToken.toUpperCase(), 'sandbox')
@@ -349,6 +383,17 @@ describe('scripted answers', () => {
     const token = script({ status: 500, reason: 'InternalServerError' })
     expect(reasonOf(await send({ ...to(token), 'apns-priority': '7' }))).toBe('BadPriority')
     expect((await send(to(token))).status).toBe(500)
+  })
+
+  test.each([
+    ['an empty one', 503, ''],
+    ['no JSON', 400, '{"reason":'],
+    ['a body with success', 200, '{}'],
+    ['a large one', 500, 'x'.repeat(10_000_000)],
+    ['one that Apple would not send', 418, 'teapot'],
+  ])('a body byte for byte: %s', async (_what, status, body) => {
+    const answer = await send(to(script({ status, body })))
+    expect([answer.status, answer.body === body]).toEqual([status, true])
   })
 
   test('a permanent answer stays until it is forgotten', async () => {

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
@@ -8,10 +11,12 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { HOUR, MINUTE } from '../../src/lib/units.ts'
 import type { FcmCredentials } from '../../src/push/app-credentials.ts'
 import { createFcmProvider, type FcmProviderOptions } from '../../src/push/providers/fcm/fcm-provider.ts'
-import type { Push } from '../../src/push/push.ts'
+import type { Push, PushOf } from '../../src/push/push.ts'
+import { loadOrCreateSimulatorCredentials } from '../../src/simulators/credentials.ts'
 import type { FcmAnswer } from '../../src/simulators/fcm-protocol.ts'
 import { type Simulators, startSimulators } from '../../src/simulators/simulators.ts'
 import { until } from '../support/conditions.ts'
+import { CONTENTS, FID, fcmPush } from '../support/provider-pushes.ts'
 
 /** Milliseconds: for tests of silence, and still enough for a handshake on a busy machine. */
 const SHORT = 400
@@ -54,20 +59,8 @@ function movableClock(offset = 0) {
   }
 }
 
-const pushTo = (token: string, changes: Partial<Push> = {}): Push => ({
-  id: randomUUID(),
-  tenantId: 'tenant',
-  kind: 'call',
-  provider: 'fcm',
-  environment: 'production',
-  appId: 'app',
-  token,
-  tokenHash: 'hash',
-  content: { callId: 'c1@pbx', callUuid: randomUUID(), callerId: '1001', callerName: 'Ada' },
-  acceptedAt: Date.now(),
-  expiresAt: Date.now() + 30_000,
-  ...changes,
-})
+const pushTo = (token: string, changes: Partial<Push> = {}): PushOf<'call'> =>
+  fcmPush('call', { token, ...changes }, { callUuid: randomUUID() })
 
 test('an accepted message is data only, urgent, and ends with the call', async () => {
   await using provider = openProvider()
@@ -85,9 +78,9 @@ test('an accepted message is data only, urgent, and ends with the call', async (
     data: {
       type: 'incoming_call',
       call_id: push.content.callUuid,
-      sip_call_id: 'c1@pbx',
-      caller_id: '1001',
-      caller_name: 'Ada',
+      sip_call_id: CONTENTS.call.callId,
+      caller_id: '+49301234567',
+      caller_name: 'Ada Lovelace',
       expires_at: new Date(push.expiresAt).toISOString(),
     },
     android: { priority: 'high', ttl: expect.stringMatching(/^(29\.\d+|30)s$/) },
@@ -113,42 +106,12 @@ test('200 messages share few connections and one access token', async () => {
 
 test.each<[FcmAnswer, object]>([
   [
-    { status: 404, errorCode: 'UNREGISTERED' },
-    { kind: 'token_dead', reason: 'UNREGISTERED' },
-  ],
-  [{ status: 404 }, { kind: 'rejected', reason: 'NOT_FOUND' }],
-  [
-    { status: 400, errorCode: 'INVALID_ARGUMENT', field: 'message.token' },
-    { kind: 'token_dead', reason: 'INVALID_ARGUMENT' },
-  ],
-  [
-    { status: 400, errorCode: 'INVALID_ARGUMENT', field: 'message.data' },
-    { kind: 'rejected', reason: 'INVALID_ARGUMENT' },
-  ],
-  [
-    { status: 403, errorCode: 'SENDER_ID_MISMATCH' },
-    { kind: 'rejected', reason: 'SENDER_ID_MISMATCH' },
-  ],
-  [{ status: 403 }, { kind: 'rejected', reason: 'PERMISSION_DENIED' }],
-  [
-    { status: 401, errorCode: 'THIRD_PARTY_AUTH_ERROR' },
-    { kind: 'rejected', reason: 'THIRD_PARTY_AUTH_ERROR' },
-  ],
-  [
-    { status: 429, errorCode: 'QUOTA_EXCEEDED', headers: { 'retry-after': '7' } },
-    { kind: 'retry', reason: 'QUOTA_EXCEEDED', retryAfterMs: 7_000 },
-  ],
-  [
-    { status: 503, errorCode: 'UNAVAILABLE', headers: { 'retry-after': '2' } },
-    { kind: 'retry', reason: 'UNAVAILABLE', retryAfterMs: 2_000 },
-  ],
-  [
-    { status: 500, errorCode: 'INTERNAL' },
-    { kind: 'retry', reason: 'INTERNAL' },
-  ],
-  [
     { status: 502, html: true },
     { kind: 'retry', reason: 'status_502' },
+  ],
+  [
+    { status: 404, html: true },
+    { kind: 'rejected', class: 'config', reason: 'status_404' },
   ],
   [
     { status: 200, html: true },
@@ -165,11 +128,30 @@ test.each<[FcmAnswer, object]>([
   expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
 })
 
+test('a 503 is not sent again by firebase-admin', async () => {
+  await using provider = openProvider()
+  simulators.fcm.behaves(TOKEN, { status: 503, errorCode: 'UNAVAILABLE' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', class: 'transient' })
+  await provider.close()
+  expect(simulators.fcm.received).toHaveLength(1)
+})
+
 test('silence is unknown after the time-out, and the next message works', async () => {
   await using provider = openProvider({ timeoutMs: SHORT })
   simulators.fcm.answers(TOKEN, { silent: true })
   expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'unknown', reason: 'no_answer' })
   expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+})
+
+test('a message may take longer than a call', async () => {
+  await using provider = openProvider()
+  simulators.fcm.behaves(TOKEN, { status: 200, delayMs: 3_200 })
+  const [call, message] = await Promise.all([
+    provider.wake(pushTo(TOKEN)),
+    provider.wake(fcmPush('message', { token: TOKEN })),
+  ])
+  expect(call).toMatchObject({ kind: 'unknown', reason: 'no_answer' })
+  expect(message).toMatchObject({ kind: 'accepted' })
 })
 
 test('messages that wait behind silent ones are known not to have left', async () => {
@@ -214,9 +196,19 @@ test('a revoked access token is replaced once, and not again within a minute', a
   await using provider = openProvider({ clock })
   await provider.wake(pushTo(TOKEN))
   simulators.fcm.revokeAccessTokens()
-  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'rejected', reason: 'UNAUTHENTICATED' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({
+    kind: 'rejected',
+    reason: 'UNAUTHENTICATED',
+    class: 'config',
+    status: 401,
+  })
   clock.forward(2 * MINUTE)
-  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'access_token_renewed' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({
+    kind: 'retry',
+    class: 'provider_token',
+    reason: 'access_token_renewed',
+    status: 401,
+  })
   expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
   expect(simulators.fcm.accessTokensIssued).toBe(2)
 })
@@ -254,6 +246,20 @@ test.each([
   expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind, reason })
 })
 
+test('an endless answer in place of an access token is not read', async () => {
+  const { certificates } = await loadOrCreateSimulatorCredentials(directory)
+  const rest = 'x'.repeat(10_000_000)
+  const server = createServer(certificates, (_request, response) => {
+    response.end(JSON.stringify({ access_token: 'ya29.a', expires_in: 3_600, rest }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const endpoint = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await using provider = openProvider({}, { endpoint })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'no_access_token' })
+  server.closeAllConnections()
+  server.close()
+})
+
 test('a gateway that goes away between two messages has not got the second', async () => {
   await using provider = openProvider()
   await provider.wake(pushTo(TOKEN))
@@ -266,26 +272,84 @@ test('a gateway that goes away between two messages has not got the second', asy
   await until(refused, { description: 'a connection is refused' })
 })
 
-test('an app without credentials and an empty token are refused', async () => {
+test('an app without credentials is refused, though there is nothing wrong with the push', async () => {
   await using provider = openProvider()
-  expect(await provider.wake(pushTo(TOKEN, { appId: 'other' }))).toMatchObject({
+  const push = pushTo(TOKEN, { appId: 'other' })
+  expect(provider.check(push)).toBeUndefined()
+  expect(await provider.wake(push)).toMatchObject({
     kind: 'rejected',
+    class: 'config',
     reason: 'provider_not_configured',
   })
-  expect(await provider.wake(pushTo(''))).toMatchObject({ kind: 'rejected', reason: 'malformed_token' })
+})
+
+test.each<[Push['tokenKind'], string]>([
+  ['fcm', ''],
+  ['fcm', 'abcdefg'],
+  ['fcm', 'abcdefgh ijkl'],
+  ['fcm', 'abcdefghé'],
+  ['fcm', 'x'.repeat(4_097)],
+  ['fcm_fid', FID.slice(1)],
+  ['fcm_fid', `${FID}=`],
+  ['fcm_fid', 'x'.repeat(65)],
+])('the %s %j is none', async (tokenKind, token) => {
+  await using provider = openProvider()
+  const code = 'malformed_token'
+  expect(provider.check(pushTo(token, { tokenKind }))).toMatchObject({ code })
+  const outcome = await provider.wake(pushTo(token, { tokenKind }))
+  expect(outcome).toMatchObject({ kind: 'rejected', class: 'token', reason: code })
+  expect(simulators.fcm.connectionCount).toBe(0)
+})
+
+test.each<[Push['tokenKind'], string]>([
+  ['fcm', 'abcdefgh'],
+  ['fcm', 'x'.repeat(4_096)],
+  ['fcm_fid', FID],
+])('the %s %j is one', async (tokenKind, token) => {
+  await using provider = openProvider()
+  expect(provider.check(pushTo(token, { tokenKind }))).toBeUndefined()
+  expect(await provider.wake(pushTo(token, { tokenKind }))).toMatchObject({ kind: 'accepted' })
+  expect(simulators.fcm.received).toMatchObject([{ token }])
+})
+
+test('a token of Apple, and ids that do not fit, are refused here', async () => {
+  await using provider = openProvider()
+  for (const tokenKind of ['apns', 'apns_voip'] as const) {
+    const mistaken = pushTo('ab'.repeat(32), { tokenKind })
+    expect(provider.check(mistaken)).toMatchObject({ code: 'wrong_token_kind' })
+    expect(await provider.wake(mistaken)).toMatchObject({ class: 'message', reason: 'wrong_token_kind' })
+  }
+  const large = fcmPush('call', {}, { callId: 'x'.repeat(5_000) })
+  expect(provider.check(large)).toMatchObject({ code: 'payload_too_large' })
+  expect(await provider.wake(large)).toMatchObject({ class: 'message', reason: 'payload_too_large' })
+  expect(simulators.fcm.connectionCount).toBe(0)
+})
+
+test('a call finds a connection while messages occupy all of theirs', async () => {
+  await using provider = openProvider()
+  simulators.fcm.behaves(TOKEN, { silent: true })
+  const deadline = new AbortController()
+  const send = () => provider.send(fcmPush('message', { token: TOKEN }), deadline.signal)
+  const storm = Promise.all(Array.from({ length: MAX_SOCKETS + 20 }, send))
+  const taken = () => simulators.fcm.received.length === MAX_SOCKETS
+  await until(taken, { description: 'all connections of the messages wait for an answer' })
+  expect(await provider.wake(pushTo(`${TOKEN}2`))).toMatchObject({ kind: 'accepted' })
+  deadline.abort()
+  await storm
 })
 
 test('two providers live side by side, and close leaves nothing behind', async () => {
   const first = openProvider()
   await using second = openProvider()
-  expect(getApps()).toHaveLength(2)
+  // One for each lane.
+  expect(getApps()).toHaveLength(4)
   expect(getApps().map(({ name }) => name)).not.toContain('[DEFAULT]')
   simulators.fcm.answers(TOKEN, { status: 200, delayMs: 100 })
   const outcome = first.wake(pushTo(TOKEN))
   await until(() => simulators.fcm.received.length === 1, { description: 'the message has arrived' })
   await first.close()
   expect(await outcome).toMatchObject({ kind: 'accepted' })
-  expect(getApps()).toHaveLength(1)
+  expect(getApps()).toHaveLength(2)
   expect(await first.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'shutting_down' })
   expect(await second.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
 })

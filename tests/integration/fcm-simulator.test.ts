@@ -283,6 +283,10 @@ describe('messages:send', () => {
     ],
     ['a short token', { token: 'abc' }, 'INVALID_ARGUMENT', 'message.token'],
     ['a token with a space', { token: 'abcdefgh ijkl' }, 'INVALID_ARGUMENT', 'message.token'],
+    ['a short installation id', { fid: 'abcdefgh' }, 'INVALID_ARGUMENT', 'message.fid'],
+    ['another alphabet', { fid: 'cRqT9x_0SLe-2bYxWvUtsA==' }, 'INVALID_ARGUMENT', 'message.fid'],
+    ['a number as installation id', { fid: 7 }, undefined, 'message.fid'],
+    ['a token and an installation id', { token: TOKEN, fid: 'x'.repeat(22) }, undefined, 'message'],
   ]
   test.each(faults)('refuses %s', async (_what, message, errorCode, field) => {
     const answer = await send(message)
@@ -296,7 +300,7 @@ describe('messages:send', () => {
     ['normal and four weeks', { token: TOKEN, android: { priority: 'normal', ttl: '2419200s' } }],
     ['a fraction of a second', { token: TOKEN, android: { ttl: '0.500000000s' } }],
     ['a topic', { topic: 'news', data: data(2_048) }],
-    ['an installation id', { fid: 'abcdefgh' }],
+    ['an installation id', { fid: 'cRqT9x_0SLe-2bYxWvUtsA' }],
   ])('accepts %s', async (_what, message) => {
     expect((await send(message)).status).toBe(200)
   })
@@ -348,6 +352,23 @@ describe('scripted answers', () => {
     const answer = await send({ token: script({ status: 502, html: true }) })
     expect(answer).toMatchObject({ status: 502, headers: { 'content-type': 'text/html; charset=UTF-8' } })
     expect(answer.body).toMatch(/^<!DOCTYPE html>/)
+  })
+
+  test.each([
+    ['an empty one', 503, ''],
+    ['no JSON', 200, '{"name":'],
+    ['a large one', 500, 'x'.repeat(10_000_000)],
+    ['one that Google would not send', 418, 'teapot'],
+  ])('a body byte for byte: %s', async (_what, status, body) => {
+    const answer = await send({ token: script({ status, body }) })
+    expect([answer.status, answer.body === body]).toEqual([status, true])
+  })
+
+  test('for an installation id', async () => {
+    const fid = 'dRqT9x_0SLe-2bYxWvUtsA'
+    simulators.fcm.answers(fid, { status: 404, errorCode: 'UNREGISTERED' })
+    expect((await send({ fid })).status).toBe(404)
+    expect(simulators.fcm.received.at(-1)).toMatchObject({ token: fid, verdict: { status: 404 } })
   })
 
   test('a broken connection', async () => {

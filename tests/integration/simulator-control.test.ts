@@ -129,6 +129,14 @@ test('a permanent answer needs no phone, and goes with DELETE', async () => {
   expect(await push(token)).toBe(200)
 })
 
+test.each(['', 'teapot'])('an answer may have the body %j', async (body) => {
+  const token = 'cd'.repeat(32)
+  const answer = { status: 418, body }
+  expect((await control('PUT', `/phones/${token}`, { platform: 'apns', answer })).status).toBe(200)
+  expect(await push(token)).toBe(418)
+  await control('DELETE', `/phones/${token}`)
+})
+
 test('a phone of the sandbox is known there only', async () => {
   const token = 'ef'.repeat(32)
   await control('PUT', `/phones/${token}`, phone({ environment: 'sandbox' }))
@@ -174,6 +182,7 @@ describe('malformed input', () => {
     ['a delay as text', phone({ registers_after_ms: '5' })],
     ['neither a phone nor an answer', { platform: 'apns' }],
     ['an answer without a status', { platform: 'apns', answer: { reason: 'Unregistered' } }],
+    ['an answer with an object as body', { platform: 'apns', answer: { status: 500, body: {} } }],
     ['an answer of status 99', { platform: 'apns', answer: { status: 99 } }],
     [
       'a header that would break the connection',

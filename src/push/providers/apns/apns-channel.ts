@@ -1,5 +1,5 @@
 import { SECOND } from '../../../lib/units.ts'
-import { deadlinePassed, isTimeout, notSent } from './apns-failures.ts'
+import { deadlinePassed, ended, isTimeout } from './apns-failures.ts'
 import type { ApnsReply, ApnsRequest } from './apns-reply.ts'
 import { type ApnsGateway, type ApnsSession, createApnsSession } from './apns-session.ts'
 
@@ -73,8 +73,8 @@ export function createApnsChannel(
 
   return {
     async send(request, signal) {
-      if (isClosed) return notSent('shutting_down', 'This node is shutting down.')
-      if (signal.aborted) return notSent('deadline', 'The time for the push was over before it was sent.')
+      if (isClosed) return ended('shutting_down')
+      if (signal.aborted) return ended('not_sent_in_time')
       const line = current
       const atDeadline = () => deadlinePassed(line.session.isConnected)
       return untilAborted(sendOn(line, request), signal, atDeadline)

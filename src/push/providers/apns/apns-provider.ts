@@ -1,12 +1,15 @@
 import type { ApnsCredentials } from '../../app-credentials.ts'
-import type { ApnsEnvironment, Outcome, PushProvider } from '../../push.ts'
-import { outcomeOfApns } from './apns-answers.ts'
+import type { PushProvider, Refusal } from '../../outcome.ts'
+import type { ApnsEnvironment, Push } from '../../push.ts'
+import { failureOfRefusal, notConfigured } from '../refusals.ts'
 import { type ApnsChannel, type ApnsChannelOptions, createApnsChannel } from './apns-channel.ts'
 import { createApnsRequest } from './apns-notification.ts'
+import { isTooLarge, outcomeOfApns } from './apns-outcomes.ts'
 import { createProviderToken } from './apns-provider-token.ts'
+import type { ApnsReply, ApnsRequest } from './apns-reply.ts'
 
-/** Apple says only that lengths vary; 64 digits are usual and this leaves room. */
-const DEVICE_TOKEN = /^[0-9a-f]{1,400}$/i
+/** Apple says only that lengths vary; 32 bytes are usual and 200 leave room. */
+const DEVICE_TOKEN = /^(?:[0-9a-f]{2}){1,200}$/i
 
 export type ApnsProviderOptions = ApnsChannelOptions
 
@@ -16,7 +19,7 @@ interface ApnsApp {
 }
 
 /**
- * VoIP pushes to iPhones. One persistent connection per app and environment, opened by the first push.
+ * Pushes to iPhones. One persistent connection per app and environment, opened by the first push.
  * @param apps Credentials by app id.
  * @throws When a signing key is not one.
  */
@@ -26,17 +29,17 @@ export function createApnsProvider(
 ): PushProvider {
   const opened = new Map([...apps].map(([id, credentials]) => [id, openApp(credentials, options)]))
   return {
+    check(push) {
+      const prepared = prepare(push, '')
+      return 'code' in prepared ? prepared : undefined
+    },
+
     async send(push, signal) {
       const app = opened.get(push.appId)
-      if (!app)
-        return rejected('provider_not_configured', 'This gateway has no APNs credentials for the app.')
-      // It becomes part of the path: nothing but digits may get there.
-      if (!DEVICE_TOKEN.test(push.token)) {
-        return rejected('malformed_token', 'An APNs device token consists of hexadecimal digits.')
-      }
-      const request = createApnsRequest(push, app.bundleId)
-      if (!request) return rejected('payload_too_large', 'The ids of the call do not fit into a VoIP push.')
-      return outcomeOfApns(await app.channels[push.environment].send(request, signal), push.id)
+      if (!app) return notConfigured('APNs')
+      const prepared = prepare(push, app.bundleId)
+      if ('code' in prepared) return failureOfRefusal(prepared)
+      return outcomeOfApns(await sendFitting(app, push, prepared, signal), push.id)
     },
 
     async close() {
@@ -44,6 +47,38 @@ export function createApnsProvider(
       await Promise.all(channels.map((channel) => channel.close()))
     },
   }
+}
+
+function prepare(push: Push, bundleId: string): ApnsRequest | Refusal {
+  const tokenKind = push.kind === 'call' ? 'apns_voip' : 'apns'
+  if (push.tokenKind !== tokenKind) {
+    const sentence =
+      push.kind === 'call'
+        ? 'A call needs a PushKit token; this is another one.'
+        : 'A PushKit token takes nothing but calls; this needs the token for notifications.'
+    return { code: 'wrong_token_kind', sentence }
+  }
+  // It becomes part of the path: nothing but digits may get there.
+  if (!DEVICE_TOKEN.test(push.token)) {
+    const sentence = 'An APNs device token consists of an even number of hexadecimal digits, 400 at most.'
+    return { code: 'malformed_token', sentence }
+  }
+  const sentence = 'The push does not fit into what Apple takes, even without names and text.'
+  return createApnsRequest(push, bundleId) ?? { code: 'payload_too_large', sentence }
+}
+
+/** Should Apple's limit be lower than we know, everything that is only display is the price of one more try. */
+async function sendFitting(
+  { channels, bundleId }: ApnsApp,
+  push: Push,
+  request: ApnsRequest,
+  signal: AbortSignal,
+): Promise<ApnsReply> {
+  const channel = channels[push.environment]
+  const reply = await channel.send(request, signal)
+  if (!isTooLarge(reply)) return reply
+  const bare = createApnsRequest(push, bundleId, true)
+  return bare && bare.body !== request.body ? channel.send(bare, signal) : reply
 }
 
 function openApp(credentials: ApnsCredentials, options: ApnsProviderOptions): ApnsApp {
@@ -56,5 +91,3 @@ function openApp(credentials: ApnsCredentials, options: ApnsProviderOptions): Ap
     channels: { production: open(production), sandbox: open(sandbox) },
   }
 }
-
-const rejected = (reason: string, detail: string): Outcome => ({ kind: 'rejected', reason, detail })

@@ -1,3 +1,5 @@
+import type { ApnsEnding } from './apns-endings.ts'
+
 /** What goes to Apple and what comes back: all that the rest of this folder knows about the connection. */
 
 /** https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns */
@@ -7,11 +9,13 @@ export interface ApnsRequest {
   /** `apns-id`: a UUID in lower case; Apple echoes it. */
   id: string
   topic: string
-  pushType: 'voip'
-  /** 10: at once. */
-  priority: 10
+  pushType: 'voip' | 'alert' | 'background'
+  /** 10: at once. 5: when it costs the battery little, which Apple demands of a push that nobody sees. */
+  priority: 10 | 5
   /** Whole seconds since the epoch. */
   expiration: number
+  /** 64 bytes at most. */
+  collapseId?: string
   /** JSON in UTF-8. */
   body: string
 }
@@ -28,13 +32,13 @@ export interface ApnsAnswer {
   retryAfterMs?: number
 }
 
-/** No answer: `not_sent` when Apple provably has not processed the request, `unknown` when it may have. */
+/** No answer that can be read. */
 export interface ApnsFailure {
-  failure: 'not_sent' | 'unknown'
-  /** A stable word for metrics, in snake case to tell it from Apple's. */
-  reason: string
-  /** A sentence for people; never holds a device token. */
-  detail: string
+  ending: ApnsEnding
+  /** What Node calls the fault. */
+  code?: string
+  /** HTTP status, when there was one. */
+  status?: number
 }
 
 export type ApnsReply = ApnsAnswer | ApnsFailure

@@ -1,9 +1,11 @@
 import type { ClientHttp2Session } from 'node:http2'
 import apn from '@parse/node-apn'
+import { systemClock } from '../../../lib/clock.ts'
 import type { ApnsCredentials } from '../../app-credentials.ts'
-import { readFailedEntry, unknown } from './apns-failures.ts'
+import { readFailedEntry } from './apns-failures.ts'
 import type { ProviderToken } from './apns-provider-token.ts'
 import type { ApnsReply, ApnsRequest } from './apns-reply.ts'
+import { createApnsResponses } from './apns-responses.ts'
 import { type ApnsSockets, createApnsSockets } from './apns-sockets.ts'
 import { watchConnection } from './apns-watch.ts'
 
@@ -48,6 +50,7 @@ export function createApnsSession(gateway: ApnsGateway, onSilent: () => void): A
   const sockets = createApnsSockets(gateway.endpoint, gateway.credentials.ca, requestTimeoutMs)
   const provider = createProvider(gateway, sockets)
   const client = clientOf(provider)
+  const responses = createApnsResponses(systemClock)
   let inFlight = 0
   client.config.token = token
   client.closeAndDestroySession = async (session) => {
@@ -67,10 +70,11 @@ export function createApnsSession(gateway: ApnsGateway, onSilent: () => void): A
 
     async send(request) {
       inFlight += 1
+      using response = responses.expect(request.id)
       try {
-        const { sent, failed } = await provider.send(createNotification(request), request.token)
+        const { failed } = await provider.send(createNotification(request), request.token)
         const [failure] = failed
-        return failure ? readFailedEntry(failure, isConnected()) : readSentEntry(sent as object[])
+        return response.reply() ?? (failure ? readFailedEntry(failure, isConnected()) : ACCEPTED)
       } finally {
         inFlight -= 1
       }
@@ -78,6 +82,7 @@ export function createApnsSession(gateway: ApnsGateway, onSilent: () => void): A
 
     async close() {
       stopWatch()
+      responses.close()
       await sockets.destroy()
       await provider.shutdown()
     },
@@ -109,16 +114,13 @@ function clientOf(provider: apn.Provider): NodeApnClient {
 
 /** The library keeps its JSON in `compiled`; with ours in its place nothing is encoded twice. */
 function createNotification(request: ApnsRequest): apn.Notification {
-  const { id, topic, pushType, priority, expiration: expiry, body } = request
-  return new apn.Notification({ id, topic, pushType, priority, expiry, compiled: body })
+  const { id, topic, pushType, priority, expiration: expiry, collapseId, body } = request
+  const options = { id, topic, pushType, priority, expiry, compiled: body }
+  return new apn.Notification(collapseId === undefined ? options : { ...options, collapseId })
 }
 
-/** The echoed id is missing in the library's types. */
-function readSentEntry([entry]: { 'apns-id'?: string }[]): ApnsReply {
-  if (!entry) return unknown('unreadable_answer', 'Apple gave an answer that cannot be read.')
-  const apnsId = entry['apns-id']
-  return { status: 200, ...(apnsId !== undefined && { apnsId }) }
-}
+/** As the library has it, when the answer was taken for that to another push with the same id. */
+const ACCEPTED: ApnsReply = { status: 200 }
 
 /** New pushes take a new connection; those in flight keep theirs until they are answered or out of time. */
 function closeGently(session: ClientHttp2Session, withinMs: number): void {

@@ -1,6 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import type { Agent } from 'node:https'
 import { request } from 'node:https'
-import { text } from 'node:stream/consumers'
 import { types } from 'node:util'
 import { importPKCS8, SignJWT } from 'jose'
 import { z } from 'zod'
@@ -18,6 +18,8 @@ const EARLY = 5 * MINUTE
 /** A token younger than this is not renewed for being refused: the next one would be refused as well. */
 const MIN_AGE = MINUTE
 const TIMEOUT = 2 * SECOND
+/** Characters; Google's answers have some thousand. */
+const MAX_BODY = 65_536
 
 const Grant = z.object({ access_token: z.string(), expires_in: z.number() })
 const Refusal = z.object({ error: z.string() })
@@ -117,7 +119,7 @@ async function post(form: string, agent: Agent): Promise<{ status: number; body:
   try {
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: unknown }>()
     const call = request(TOKEN_URL, { method: 'POST', agent, headers, signal }, (response) => {
-      text(response).then(
+      readBody(response).then(
         (content) => resolve({ status: response.statusCode ?? 0, body: parse(content) }),
         reject,
       )
@@ -129,6 +131,16 @@ async function post(form: string, agent: Agent): Promise<{ status: number; body:
     const code = types.isNativeError(error) && 'code' in error ? String(error.code) : 'no connection'
     throw new AccessTokenError(signal.aborted ? 'no answer in time' : code, false, error)
   }
+}
+
+/** @returns Nothing of a body that is longer than any of Google's. */
+async function readBody(response: IncomingMessage): Promise<string> {
+  let body = ''
+  for await (const chunk of response.setEncoding('utf8')) {
+    body += String(chunk)
+    if (body.length > MAX_BODY) return ''
+  }
+  return body
 }
 
 function parse(content: string): unknown {

@@ -1,41 +1,76 @@
 import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { SECOND } from '../../../lib/units.ts'
 import type { FcmCredentials } from '../../app-credentials.ts'
-import type { Outcome, PushProvider } from '../../push.ts'
-import { outcomeOfFcm } from './fcm-answers.ts'
-import { createFcmMessage } from './fcm-message.ts'
-import { createFcmSession } from './fcm-session.ts'
+import type { PushProvider, Refusal } from '../../outcome.ts'
+import type { Push } from '../../push.ts'
+import { LANE_OF, type Lane } from '../../push-kinds.ts'
+import { failureOfRefusal, notConfigured } from '../refusals.ts'
+import { createFcmMessage, type FcmMessage } from './fcm-message.ts'
+import { outcomeOfFcm } from './fcm-outcomes.ts'
+import { createFcmSession, type FcmSession } from './fcm-session.ts'
 
 export interface FcmProviderOptions {
-  /** For one message, ms. Default 3,000. */
+  /** For one message of either lane, ms. Default 3,000 for calls, and 10,000 for messages, which nobody is waiting for. */
   timeoutMs?: number
   clock?: Clock
 }
 
+const TIMEOUT: Readonly<Record<Lane, number>> = { calls: 3 * SECOND, messages: 10 * SECOND }
+
+/** Google documents neither form; these leave room on both sides of what it issues. */
+const TOKEN = {
+  fcm: { form: /^[\x21-\x7e]{8,4096}$/, sentence: 'An FCM token is visible ASCII, 8 to 4096 characters.' },
+  fcm_fid: {
+    form: /^[\w-]{22,64}$/,
+    sentence: 'A Firebase installation id consists of 22 to 64 letters, digits, hyphens and underscores.',
+  },
+} as const
+
 /**
- * Calls to Android phones. Connections stay open between messages; one Firebase app per entry.
+ * Pushes to Android phones. Connections stay open between messages. Each lane of an app has a Firebase app and connections of its
+ * own, so that a storm of messages leaves those of the calls free.
  * @param apps Credentials by app id.
  */
 export function createFcmProvider(
   apps: ReadonlyMap<string, FcmCredentials>,
-  { timeoutMs = 3 * SECOND, clock = systemClock }: FcmProviderOptions = {},
+  { timeoutMs, clock = systemClock }: FcmProviderOptions = {},
 ): PushProvider {
-  const sessions = new Map(
-    [...apps].map(([id, credentials]) => [id, createFcmSession(credentials, { timeoutMs, clock })]),
+  const open = (credentials: FcmCredentials, lane: Lane) =>
+    createFcmSession(credentials, { timeoutMs: timeoutMs ?? TIMEOUT[lane], clock })
+  const opened = new Map<string, Record<Lane, FcmSession>>(
+    [...apps].map(([id, app]) => [id, { calls: open(app, 'calls'), messages: open(app, 'messages') }]),
   )
   return {
+    check(push) {
+      const prepared = prepare(push, clock.now())
+      return 'code' in prepared ? prepared : undefined
+    },
+
     async send(push, signal) {
-      const session = sessions.get(push.appId)
-      if (!session)
-        return rejected('provider_not_configured', 'This gateway has no FCM credentials for the app.')
-      if (push.token === '') return rejected('malformed_token', 'The device token is empty.')
-      return outcomeOfFcm(await session.send(createFcmMessage(push, clock.now()), signal))
+      const sessions = opened.get(push.appId)
+      if (!sessions) return notConfigured('FCM')
+      const prepared = prepare(push, clock.now())
+      if ('code' in prepared) return failureOfRefusal(prepared)
+      return outcomeOfFcm(await sessions[LANE_OF[push.kind]].send(prepared, signal))
     },
 
     async close() {
-      await Promise.all([...sessions.values()].map((session) => session.close()))
+      const sessions = [...opened.values()].flatMap((app) => Object.values(app))
+      await Promise.all(sessions.map((session) => session.close()))
     },
   }
 }
 
-const rejected = (reason: string, detail: string): Outcome => ({ kind: 'rejected', reason, detail })
+/** @param now Milliseconds since the epoch. */
+function prepare(push: Push, now: number): FcmMessage | Refusal {
+  if (push.tokenKind !== 'fcm' && push.tokenKind !== 'fcm_fid') {
+    return {
+      code: 'wrong_token_kind',
+      sentence: 'Google takes FCM tokens and installation ids; this is neither.',
+    }
+  }
+  const { form, sentence } = TOKEN[push.tokenKind]
+  if (!form.test(push.token)) return { code: 'malformed_token', sentence }
+  const tooLarge = 'The push does not fit into what FCM takes, even without names and text.'
+  return createFcmMessage(push, now) ?? { code: 'payload_too_large', sentence: tooLarge }
+}

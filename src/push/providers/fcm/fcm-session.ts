@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { deleteApp, initializeApp } from 'firebase-admin/app'
-import { getMessaging, type Messaging, type TokenMessage } from 'firebase-admin/messaging'
+import { type App, deleteApp, initializeApp } from 'firebase-admin/app'
+import { getMessaging, type Messaging } from 'firebase-admin/messaging'
 import type { Clock } from '../../../lib/clock.ts'
 import type { FcmCredentials } from '../../app-credentials.ts'
-import { AccessTokenError, createAccessTokens } from './fcm-access-token.ts'
+import { AccessTokenError, type AccessTokens, createAccessTokens } from './fcm-access-token.ts'
 import { FcmAgent } from './fcm-agent.ts'
-import { isUnauthenticated } from './fcm-answers.ts'
 import { type Attempt, createAttempts } from './fcm-attempt.ts'
-import { readThrown } from './fcm-failures.ts'
-import { type FcmFailure, type FcmReply, notSent, rejected, unknown } from './fcm-reply.ts'
+import { readThrown, refusalOf } from './fcm-failures.ts'
+import type { FcmMessage } from './fcm-message.ts'
+import { isUnauthenticated } from './fcm-outcomes.ts'
+import type { FcmFailure, FcmReply } from './fcm-reply.ts'
 
 export interface FcmSessionOptions {
   /** For one message, a fresh access token included; ms. */
@@ -16,10 +17,13 @@ export interface FcmSessionOptions {
   clock: Clock
 }
 
+/** Google's names of messages are shorter. */
+const MAX_NAME = 500
+
 /** The messages of one Firebase project. */
 export interface FcmSession {
   /** Never rejects. @param signal Ends the try; firebase-admin's request is ended with it. */
-  send(message: TokenMessage, signal: AbortSignal): Promise<FcmReply>
+  send(message: FcmMessage, signal: AbortSignal): Promise<FcmReply>
   /** Waits for the answers on their way, no longer than their time-out. */
   close(): Promise<void>
 }
@@ -29,18 +33,7 @@ export function createFcmSession(credentials: FcmCredentials, options: FcmSessio
   const { timeoutMs, clock } = options
   const agent = new FcmAgent(credentials)
   const tokens = createAccessTokens(credentials, agent, clock)
-  // Never the default app: it is global, and a second instance in this process would get the first one's credentials.
-  const app = initializeApp(
-    {
-      projectId: credentials.projectId,
-      httpAgent: agent,
-      // With nothing left of its life the token is asked for before each message, so that ours is the only cache.
-      credential: {
-        getAccessToken: async () => ({ access_token: await tokens.current(), expires_in: 0 }),
-      },
-    },
-    `wakeline-${randomUUID()}`,
-  )
+  const app = openApp(credentials, agent, tokens)
   const messaging = withoutRetries(getMessaging(app))
   const attempts = createAttempts()
   const inFlight = new Set<Promise<FcmReply>>()
@@ -48,7 +41,7 @@ export function createFcmSession(credentials: FcmCredentials, options: FcmSessio
 
   const hasLeft = ({ request }: Attempt): boolean => !!request?.socket && agent.hasEstablished(request.socket)
 
-  async function sendOnce(message: TokenMessage, attempt: Attempt): Promise<FcmReply> {
+  async function sendOnce(message: FcmMessage, attempt: Attempt): Promise<FcmReply> {
     try {
       await tokens.current()
     } catch (error) {
@@ -56,21 +49,24 @@ export function createFcmSession(credentials: FcmCredentials, options: FcmSessio
     }
     if (attempt.isCancelled) return outOfTime(false)
     try {
-      const messageId = await attempts.run(attempt, () => messaging.send(message))
-      return messageId ? { messageId } : unknown('unreadable_answer', 'Google named no message.')
+      const name: unknown = await attempts.run(attempt, () => messaging.send(message))
+      return typeof name === 'string' && name !== '' && name.length <= MAX_NAME
+        ? { messageId: name }
+        : { ending: 'unreadable_answer', status: 200 }
     } catch (error) {
-      const reply = readThrown(
-        error,
-        { hasRequest: attempt.request !== undefined, hasLeft: hasLeft(attempt) },
-        clock,
-      )
+      const { request, response } = attempt
+      const progress = { hasRequest: request !== undefined, hasLeft: hasLeft(attempt), response }
+      const reply = readThrown(error, progress, clock)
       return isUnauthenticated(reply) && tokens.renew() ? TOKEN_RENEWED : reply
     }
   }
 
-  async function sendInTime(message: TokenMessage, signal: AbortSignal): Promise<FcmReply> {
-    const attempt: Attempt = { isCancelled: false }
+  async function sendInTime(message: FcmMessage, signal: AbortSignal): Promise<FcmReply> {
     const { promise, resolve } = Promise.withResolvers<FcmReply>()
+    const attempt: Attempt = {
+      isCancelled: false,
+      onTooLong: (response) => resolve(refusalOf(response, undefined, clock)),
+    }
     const giveUp = () => {
       resolve(outOfTime(hasLeft(attempt)))
       attempts.cancel(attempt)
@@ -87,7 +83,7 @@ export function createFcmSession(credentials: FcmCredentials, options: FcmSessio
 
   return {
     async send(message, signal) {
-      if (isClosed) return notSent('shutting_down', 'This node is shutting down.')
+      if (isClosed) return { ending: 'shutting_down' }
       if (signal.aborted) return outOfTime(false)
       const work = sendInTime(message, signal)
       inFlight.add(work)
@@ -109,21 +105,21 @@ export function createFcmSession(credentials: FcmCredentials, options: FcmSessio
   }
 }
 
-const TOKEN_RENEWED = notSent(
-  'access_token_renewed',
-  'Google refused the access token; a new one is fetched.',
-)
+function openApp({ projectId }: FcmCredentials, httpAgent: FcmAgent, tokens: AccessTokens): App {
+  // With nothing left of its life the token is asked for before each message, so that ours is the only cache.
+  const getAccessToken = async () => ({ access_token: await tokens.current(), expires_in: 0 })
+  // Never the default app: it is global, and a second instance in this process would get the first one's credentials.
+  const name = `wakeline-${randomUUID()}`
+  return initializeApp({ projectId, httpAgent, credential: { getAccessToken } }, name)
+}
 
-const outOfTime = (hasLeft: boolean): FcmFailure =>
-  hasLeft
-    ? unknown('no_answer', 'FCM took the message and did not answer in time.')
-    : notSent('not_sent_in_time', 'The message could not be handed to FCM in time.')
+const TOKEN_RENEWED: FcmFailure = { ending: 'access_token_renewed', status: 401 }
+
+const outOfTime = (hasLeft: boolean): FcmFailure => ({ ending: hasLeft ? 'no_answer' : 'not_sent_in_time' })
 
 function withoutToken(error: unknown): FcmFailure {
   if (!(error instanceof AccessTokenError)) throw error
-  return error.isOurFault
-    ? rejected('service_account_refused', `Google refused the service account (${error.message}).`)
-    : notSent('no_access_token', `No access token could be fetched from Google (${error.message}).`)
+  return { ending: error.isOurFault ? 'service_account_refused' : 'no_access_token', code: error.message }
 }
 
 /** @throws With another version of firebase-admin than the one this file was written for. */
