@@ -29,5 +29,9 @@ export function openDatabase(url: string, { poolSize = 10, queryMs = 5_000 }: Da
     } as Knex.PgConnectionConfig,
     pool: { min: 0, max: poolSize },
     acquireConnectionTimeout: 2_000,
+    // Whoever asked gets every failure as a rejection; Knex would print it to standard output as well, outside of our log.
+    log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
   })
 }
+
+const ignore = (): void => undefined

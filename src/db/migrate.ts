@@ -7,7 +7,7 @@ import { openDatabase } from './database.ts'
 const MIGRATION_LOCK = 7_233_501
 
 /** An index on a large table takes its time. */
-const MIGRATION_MS = HOUR
+export const MIGRATION_MS = HOUR
 
 const source: Knex.MigrationSource<keyof typeof migrations> = {
   getMigrations: async () => Object.keys(migrations) as (keyof typeof migrations)[],

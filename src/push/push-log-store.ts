@@ -1,42 +1,52 @@
 import type { Knex } from 'knex'
-import type { Push, PushState } from './push.ts'
-import { because, type PushResult } from './push-result.ts'
+import { DAY } from '../lib/units.ts'
+import type { Push } from './push.ts'
+import { recentFirst } from './push-log-days.ts'
+import { isDayMade } from './push-log-partition-store.ts'
+import {
+  ATTEMPT_COLUMNS,
+  ATTEMPT_RECORD,
+  ROW_COLUMNS,
+  ROW_RECORD,
+  resultColumns,
+  setResult,
+  toAttemptRow,
+  toRow,
+} from './push-log-row.ts'
+import { type PushAttemptRow, type PushRecord, toAttempt, toRecord } from './push-record.ts'
+import { because, type PushAttempt, type PushResult } from './push-result.ts'
+import { selectPushes } from './push-search-store.ts'
 
-/** A row as people may see it: no token, no content. Times are milliseconds since the epoch. */
-export interface PushRecord {
-  id: string
-  callId: string
-  provider: string
-  state: PushState
-  attempts: number
-  reason?: string
-  detail?: string
-  providerId?: string
-  acceptedAt: number
-  startedAt?: number
-  sentAt?: number
-  answeredAt?: number
-  closedAt?: number
-  expiresAt: number
-}
+/** More than there can be days made within one statement's time. */
+const MAX_ROUTES = 5
 
-const COLUMNS = `id, tenant_id, license_id, kind, provider, environment, app_id, token_hash, device_id, extension, call_id,
-  state, attempts, provider_id, reason, detail, accepted_at, started_at, sent_at, answered_at, closed_at, expires_at`
+/** What nobody has closed for so long was looked at many times; each day more is a partition more to lock. */
+const STALE_REACH_MS = 40 * DAY
 
-const RECORD = `id uuid, tenant_id uuid, license_id uuid, kind text, provider text, environment text, app_id text,
-  token_hash text, device_id uuid, extension text, call_id text, state text, attempts smallint, provider_id text, reason text,
-  detail text, accepted_at timestamptz, started_at timestamptz, sent_at timestamptz, answered_at timestamptz,
-  closed_at timestamptz, expires_at timestamptz`
-
-/** One row per push. Whole batches travel as one JSON parameter: one plan, one round trip, one commit. */
-export function createPushLogStore(db: Knex) {
+/**
+ * One row per push. Whole batches travel as one JSON parameter: one plan, one round trip, one commit.
+ *
+ * @param keptDays how far back the log goes; the default of PUSH_LOG_DAYS if absent
+ */
+export function createPushLogStore(db: Knex, keptDays = 30) {
+  const insert = async (statement: string, rows: readonly object[]): Promise<void> => {
+    const json = JSON.stringify(rows)
+    for (let route = 1; ; route += 1) {
+      try {
+        return await db.raw(statement, [json])
+      } catch (error) {
+        if (route === MAX_ROUTES || !isDayMade(error)) throw error
+      }
+    }
+  }
   return {
     /** A row that is already there stays as it is: a fast worker may have closed it. */
     async open(pushes: readonly Push[]): Promise<void> {
-      await db.raw(
-        `INSERT INTO push_logs (${COLUMNS}) SELECT ${COLUMNS} FROM json_to_recordset(?::json) AS r (${RECORD})
-         ON CONFLICT (id) DO NOTHING`,
-        [JSON.stringify(pushes.map((push) => toRow(push)))],
+      await insert(
+        `INSERT INTO push_logs (${ROW_COLUMNS})
+         SELECT ${ROW_COLUMNS} FROM json_to_recordset(?::json) AS r (${ROW_RECORD})
+         ON CONFLICT (id, accepted_at) DO NOTHING`,
+        pushes.map((push) => toRow(push)),
       )
     },
 
@@ -47,23 +57,36 @@ export function createPushLogStore(db: Knex) {
       for (const { push, result } of ended) {
         if (!first.has(push.id)) first.set(push.id, toRow(push, result))
       }
-      await db.raw(
-        `INSERT INTO push_logs (${COLUMNS}) SELECT ${COLUMNS} FROM json_to_recordset(?::json) AS r (${RECORD})
-         ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
-           provider_id = excluded.provider_id, reason = excluded.reason, detail = excluded.detail,
-           started_at = excluded.started_at, sent_at = excluded.sent_at, answered_at = excluded.answered_at,
-           closed_at = excluded.closed_at
+      await insert(
+        `INSERT INTO push_logs (${ROW_COLUMNS})
+         SELECT ${ROW_COLUMNS} FROM json_to_recordset(?::json) AS r (${ROW_RECORD})
+         ON CONFLICT (id, accepted_at) DO UPDATE SET ${setResult('excluded')}
          WHERE push_logs.closed_at IS NULL`,
-        [JSON.stringify([...first.values()])],
+        [...first.values()],
       )
     },
 
-    /** Ids of open pushes that nobody will close any more. Rows another node is looking at are left out. */
+    /** Keeps tries that were not accepted. Writing one again does nothing. */
+    async addAttempts(tried: readonly { push: Push; attempt: PushAttempt }[]): Promise<void> {
+      await insert(
+        `INSERT INTO push_attempts (${ATTEMPT_COLUMNS})
+         SELECT ${ATTEMPT_COLUMNS} FROM json_to_recordset(?::json) AS r (${ATTEMPT_RECORD})
+         ON CONFLICT DO NOTHING`,
+        tried.map(({ push, attempt }) => toAttemptRow(push, attempt)),
+      )
+    },
+
+    /**
+     * Ids of open pushes that nobody will close any more. Rows another node is looking at are left out, and so are those the
+     * messages lane still owes: it ends them itself.
+     */
     async stale(expiredBefore: number, limit: number): Promise<string[]> {
       const { rows } = await db.raw<{ rows: { id: string }[] }>(
-        `SELECT id FROM push_logs WHERE closed_at IS NULL AND expires_at < to_timestamp(? / 1000.0)
-         ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED`,
-        [expiredBefore, limit],
+        `SELECT id FROM push_logs
+         WHERE closed_at IS NULL AND expires_at < ? AND accepted_at >= ?
+           AND NOT EXISTS (SELECT FROM pending_pushes WHERE pending_pushes.id = push_logs.id)
+         ORDER BY expires_at LIMIT ? FOR UPDATE OF push_logs SKIP LOCKED`,
+        [new Date(expiredBefore), new Date(expiredBefore - STALE_REACH_MS), limit],
       )
       return rows.map(({ id }) => id)
     },
@@ -82,110 +105,32 @@ export function createPushLogStore(db: Knex) {
         return { id, ...resultColumns(result) }
       })
       const { rowCount } = await db.raw<{ rowCount: number }>(
-        `UPDATE push_logs SET state = r.state, attempts = r.attempts, provider_id = r.provider_id, reason = r.reason,
-           detail = r.detail, started_at = r.started_at, sent_at = r.sent_at, answered_at = r.answered_at, closed_at = r.closed_at
-         FROM json_to_recordset(?::json) AS r (${RECORD})
-         WHERE push_logs.id = r.id AND push_logs.closed_at IS NULL`,
-        [JSON.stringify(rows)],
+        `UPDATE push_logs SET ${setResult('r')}
+         FROM json_to_recordset(?::json) AS r (${ROW_RECORD})
+         WHERE push_logs.id = r.id AND push_logs.closed_at IS NULL AND push_logs.expires_at < ? AND push_logs.accepted_at >= ?`,
+        [JSON.stringify(rows), new Date(now), new Date(now - STALE_REACH_MS)],
       )
       return rowCount
     },
 
+    /** A push of this tenant. An idempotency key may come back after its day; then the newest is meant. */
     async find(tenantId: string, id: string): Promise<PushRecord | undefined> {
-      const row = await db<PushLogRow>('push_logs')
-        .first(...RECORD_COLUMNS)
-        .where({ id, tenant_id: tenantId })
-      return row && fromRow(row)
+      for (const stretch of recentFirst(keptDays)) {
+        const [row] = await selectPushes(db, { id, tenantId }, stretch, 1)
+        if (row) return toRecord(row)
+      }
+      return undefined
+    },
+
+    /** The tries of a push that were not accepted, in the order in which they left. */
+    async attemptsOf({ id, acceptedAt }: Pick<PushRecord, 'id' | 'acceptedAt'>): Promise<PushAttempt[]> {
+      const rows = await db('push_attempts')
+        .select<PushAttemptRow[]>()
+        .where({ push_id: id, accepted_at: new Date(acceptedAt) })
+        .orderBy('sent_at')
+      return rows.map(toAttempt)
     },
   }
 }
+export type { PushRecord }
 export type PushLogStore = ReturnType<typeof createPushLogStore>
-
-const RECORD_COLUMNS = [
-  'id',
-  'call_id',
-  'provider',
-  'state',
-  'attempts',
-  'reason',
-  'detail',
-  'provider_id',
-  'accepted_at',
-  'started_at',
-  'sent_at',
-  'answered_at',
-  'closed_at',
-  'expires_at',
-] as const
-
-interface PushLogRow {
-  id: string
-  tenant_id: string
-  call_id: string
-  provider: string
-  state: PushState
-  attempts: number
-  reason: string | null
-  detail: string | null
-  provider_id: string | null
-  accepted_at: Date
-  started_at: Date | null
-  sent_at: Date | null
-  answered_at: Date | null
-  closed_at: Date | null
-  expires_at: Date
-}
-
-const iso = (time: number | undefined) => (time === undefined ? undefined : new Date(time).toISOString())
-
-function toRow(push: Push, result?: PushResult) {
-  return {
-    id: push.id,
-    tenant_id: push.tenantId,
-    license_id: push.licenseId,
-    kind: push.kind,
-    provider: push.provider,
-    environment: push.environment,
-    app_id: push.appId,
-    token_hash: push.tokenHash,
-    device_id: push.deviceId,
-    extension: push.extension,
-    call_id: push.content.callId,
-    accepted_at: iso(push.acceptedAt),
-    expires_at: iso(push.expiresAt),
-    ...(result ? resultColumns(result) : { state: 'queued', attempts: 0 }),
-  }
-}
-
-function resultColumns(result: PushResult) {
-  return {
-    state: result.state,
-    attempts: result.attempts,
-    provider_id: result.providerId,
-    reason: result.reason,
-    detail: result.detail,
-    started_at: iso(result.startedAt),
-    sent_at: iso(result.sentAt),
-    answered_at: iso(result.answeredAt),
-    closed_at: iso(result.closedAt),
-  }
-}
-
-function fromRow(row: Omit<PushLogRow, 'tenant_id'>): PushRecord {
-  return {
-    id: row.id,
-    callId: row.call_id,
-    provider: row.provider,
-    state: row.state,
-    attempts: row.attempts,
-    acceptedAt: row.accepted_at.getTime(),
-    expiresAt: row.expires_at.getTime(),
-    ...(row.reason !== null && { reason: row.reason }),
-    ...(row.detail !== null && { detail: row.detail }),
-    ...(row.provider_id !== null && { providerId: row.provider_id }),
-    ...(row.started_at && { startedAt: row.started_at.getTime() }),
-    ...(row.sent_at && { sentAt: row.sent_at.getTime() }),
-    ...(row.answered_at && { answeredAt: row.answered_at.getTime() }),
-    ...(row.closed_at && { closedAt: row.closed_at.getTime() }),
-  }
-}

@@ -3,13 +3,13 @@ import { toError } from '../lib/error.ts'
 import { SECOND } from '../lib/units.ts'
 import type { Push } from './push.ts'
 import type { PushLogStore } from './push-log-store.ts'
-import type { PushResult } from './push-result.ts'
+import type { PushAttempt, PushResult } from './push-result.ts'
 
 /** Rows of one statement: about 250 kB of JSON. */
 const BATCH = 500
 /** How long a row waits for company; the caller has had its answer by then. */
 const GATHER_MS = 5
-/** With PostgreSQL away, ends of pushes are kept in memory up to this many (about 1 kB each) and tried again. */
+/** With PostgreSQL away, ends and tries of pushes are kept in memory up to this many (about 1 kB each) and written later. */
 export const MAX_KEPT = 50_000
 const RETRY_MS = SECOND
 
@@ -22,7 +22,9 @@ export interface PushLog {
   answered(pushId: string): void
   /** Resolves when the end is committed; keeps trying while the database is away. */
   closed(push: Push, result: PushResult): Promise<void>
-  /** Ends still to be written. */
+  /** Writes a try that was not accepted, as persistently as an end; what cannot be written is told as an error. */
+  tried(push: Push, attempt: PushAttempt): void
+  /** Ends and tries still to be written. */
   pending(): number
   /** Writes what is left, for at most `ms`. */
   drain(ms: number): Promise<void>
@@ -32,48 +34,42 @@ export interface PushLog {
 const LATE_MS = 100
 
 export function createPushLog(store: PushLogStore, onError: (error: Error) => void): PushLog {
-  let stopped = false
-  let kept = 0
-
-  const closeAll = async (ended: { push: Push; result: PushResult }[]): Promise<undefined[]> => {
-    for (;;) {
-      try {
-        await store.close(ended)
-        return ended.map(() => undefined)
-      } catch (error) {
-        onError(toError(error))
-        if (stopped) throw error
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
-      }
-    }
-  }
-  const opens = createBatcher(
-    async (pushes: Push[]) => {
-      await store.open(pushes)
-      return pushes.map(() => undefined)
-    },
-    { size: BATCH, parallel: 1, waitMs: GATHER_MS },
-  )
+  const batch = { size: BATCH, parallel: 1, waitMs: GATHER_MS }
+  const opens = createBatcher(async (pushes: Push[]) => {
+    await store.open(pushes)
+    return pushes.map(() => undefined)
+  }, batch)
   const later = createLater((push: Push) =>
     opens.add(push).catch((error: unknown) => onError(toError(error))),
   )
-  const closes = createBatcher(closeAll, { size: BATCH, parallel: 1, waitMs: GATHER_MS })
+  let stopped = false
+  const persistent = { isStopped: () => stopped, onError }
+  const closes = createBatcher(persistently(store.close, persistent), batch)
+  const tries = createBatcher(persistently(store.addAttempts, persistent), batch)
+
+  let kept = 0
+  const keep = async (what: string, push: Push, write: () => Promise<Error | undefined>): Promise<void> => {
+    if (kept >= MAX_KEPT) {
+      throw new Error(`push log is ${MAX_KEPT} rows behind; ${what} of push ${push.id} is not recorded`)
+    }
+    kept += 1
+    try {
+      const refused = await write()
+      if (refused) throw refused
+    } finally {
+      kept -= 1
+    }
+  }
 
   return {
     opened: (push) => opens.add(push),
     openLate: (push) => later.add(push.id, push),
     answered: (pushId) => later.remove(pushId),
-    async closed(push, result) {
-      if (kept >= MAX_KEPT) {
-        throw new Error(`push log is ${MAX_KEPT} rows behind; the end of push ${push.id} is not recorded`)
-      }
-      kept += 1
-      try {
-        await closes.add({ push, result })
-      } finally {
-        kept -= 1
-      }
-    },
+    closed: (push, result) => keep('the end', push, () => closes.add({ push, result })),
+    tried: (push, attempt) =>
+      void keep('a try', push, () => tries.add({ push, attempt })).catch((error: unknown) =>
+        onError(toError(error)),
+      ),
     pending: () => kept,
     async drain(ms) {
       await Promise.race([later.flush(), new Promise((resolve) => setTimeout(resolve, ms).unref())])
@@ -83,6 +79,38 @@ export function createPushLog(store: PushLogStore, onError: (error: Error) => vo
     },
   }
 }
+
+/**
+ * Writes a batch, over and over while the database is away. Rows that the database does not take for what they are must not keep
+ * the others out for ever: they are found by halving the batch, and given back as errors.
+ */
+function persistently<Item>(
+  write: (items: readonly Item[]) => Promise<void>,
+  { isStopped, onError }: { isStopped: () => boolean; onError: (error: Error) => void },
+) {
+  return async function persist(items: readonly Item[]): Promise<(Error | undefined)[]> {
+    for (;;) {
+      try {
+        await write(items)
+        return items.map(() => undefined)
+      } catch (thrown) {
+        const error = toError(thrown)
+        if (isFaultOfRow(error)) {
+          if (items.length === 1) return [error]
+          const middle = items.length >> 1
+          return [...(await persist(items.slice(0, middle))), ...(await persist(items.slice(middle)))]
+        }
+        onError(error)
+        if (isStopped()) throw error
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
+      }
+    }
+  }
+}
+
+/** SQLSTATE classes 22 (data exception) and 23 (integrity violation): https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const isFaultOfRow = (error: Error & { code?: unknown }) =>
+  typeof error.code === 'string' && /^2[23]...$/.test(error.code)
 
 /** Does something with each item LATE_MS after it was added, unless it was removed before. One timer for all of them. */
 function createLater<Item>(act: (item: Item) => Promise<unknown>) {
