@@ -1,11 +1,50 @@
 import type { Knex } from 'knex'
-import type { ApnsEnvironment } from '../push/push.ts'
+import type { ApnsEnvironment, TokenKind } from '../push/push.ts'
 
-export type TokenKind = 'apns' | 'apns_voip' | 'fcm'
+/** Which token; no two devices have the same one. */
+export interface TokenId {
+  kind: TokenKind
+  environment: ApnsEnvironment
+  tokenHash: string
+}
+
+/** Where a token of ours is registered. */
+export interface TokenRegistration {
+  deviceId: string
+  extension: string
+  /** Milliseconds since the epoch. */
+  registeredAt: number
+}
+
+/** The token of a device that nobody has seen for long, still sealed. */
+export interface StaleToken extends TokenId {
+  id: string
+  tokenSealed: string
+  tenantId: string
+  deviceId: string
+  appId: string
+  extension: string
+}
 
 export function createDeviceTokenStore(db: Knex) {
   return {
-    /** The device of the extension with this key or with one of these tokens, dead or alive: it speaks, so it is there. */
+    /**
+     * Until the transaction ends nobody else changes anything about these tokens, also where they have no row yet. In one order
+     * for all, so that two who want the same tokens do not wait for each other.
+     */
+    async lock(tokenHashes: readonly string[]): Promise<void> {
+      await db.raw(
+        `SELECT pg_advisory_xact_lock(key) FROM (
+           SELECT DISTINCT hashtextextended(hash, ?) AS key FROM unnest(?::text[]) AS hash ORDER BY key
+         ) AS sorted`,
+        [LOCK_SEED, [...tokenHashes]],
+      )
+    },
+
+    /**
+     * The device of the extension with this key or with one of these tokens, dead or alive: it speaks, so it is there. Noted
+     * once a day, because phones register every few minutes.
+     */
     async deviceOf(
       tenantId: string,
       extension: string,
@@ -14,25 +53,20 @@ export function createDeviceTokenStore(db: Knex) {
       const row = await db('devices')
         .join('extensions', 'extensions.id', 'devices.extension_id')
         .leftJoin('device_tokens', 'device_tokens.device_id', 'devices.id')
-        .first('devices.id as id')
+        .first('devices.id as id', db.raw(`devices.last_seen_at < now() - interval '1 day' AS is_news`))
         .where({ 'devices.tenant_id': tenantId, 'extensions.number': extension })
         .where((named) => {
           if (by.deviceKey !== undefined) named.orWhere('devices.device_key', by.deviceKey)
           if (by.tokenHashes.length > 0) named.orWhereIn('device_tokens.token_hash', by.tokenHashes)
         })
+      if (row?.is_news) await db('devices').where({ id: row.id }).update({ last_seen_at: db.fn.now() })
       return row?.id as string | undefined
     },
 
     /** Gives the token to this device, wherever it was before; a later login owns the phone. */
-    async put(token: {
-      id: string
-      deviceId: string
-      kind: TokenKind
-      environment: ApnsEnvironment
-      tokenHash: string
-      tokenSealed: string
-      registeredAt: Date
-    }): Promise<void> {
+    async put(
+      token: TokenId & { id: string; deviceId: string; tokenSealed: string; registeredAt: Date },
+    ): Promise<void> {
       const { deviceId, kind, environment, tokenHash } = token
       await db('device_tokens')
         .where({ kind, environment, token_hash: tokenHash })
@@ -59,24 +93,111 @@ export function createDeviceTokenStore(db: Knex) {
         })
     },
 
+    /** Where the tenant has registered this token for this app; the row stays as it is until the transaction ends. */
+    async registrationOf(
+      { kind, environment, tokenHash }: TokenId,
+      owner: { tenantId: string; appId: string },
+    ): Promise<TokenRegistration | undefined> {
+      const row = await db('device_tokens as t')
+        .join('devices as d', 'd.id', 't.device_id')
+        .join('extensions as e', 'e.id', 'd.extension_id')
+        .first('t.device_id', 'e.number', 't.registered_at')
+        .where({ 't.kind': kind, 't.environment': environment, 't.token_hash': tokenHash })
+        .where({ 'd.tenant_id': owner.tenantId, 'd.app_id': owner.appId })
+        .forUpdate('t')
+      return (
+        row && { deviceId: row.device_id, extension: row.number, registeredAt: row.registered_at.getTime() }
+      )
+    },
+
     /**
      * Marks a token dead if it was last registered before `deadSince` and is still that token; a registration of the same
      * moment wins, because a phone that just spoke to us is alive. Returns whether it was marked now.
      */
-    async invalidate(dead: {
-      kind: TokenKind
-      environment: ApnsEnvironment
-      tokenHash: string
-      deadSince: Date
-      reason: string
-    }): Promise<boolean> {
+    async invalidate({
+      kind,
+      environment,
+      tokenHash,
+      deadSince,
+      reason,
+    }: TokenId & { deadSince: Date; reason: string }): Promise<boolean> {
       const marked = await db('device_tokens')
-        .where({ kind: dead.kind, environment: dead.environment, token_hash: dead.tokenHash })
-        .where('registered_at', '<', dead.deadSince)
+        .where({ kind, environment, token_hash: tokenHash })
+        .where('registered_at', '<', deadSince)
         .whereNull('invalidated_at')
-        .update({ invalidated_at: db.fn.now(), invalid_reason: dead.reason })
+        .update({ invalidated_at: db.fn.now(), invalid_reason: reason })
       return marked > 0
+    },
+
+    /**
+     * The token belongs to Apple's other gateway. If a device is registered with it there, too, the later of the two
+     * registrations stays and the other one goes.
+     */
+    async move(
+      { kind, environment, tokenHash }: TokenId,
+      deviceId: string,
+      to: ApnsEnvironment,
+    ): Promise<void> {
+      const own = { device_id: deviceId, kind, environment, token_hash: tokenHash }
+      const there = { kind, environment: to, token_hash: tokenHash }
+      const registeredHere = db('device_tokens').select('registered_at').where(own)
+      await db('device_tokens').where(there).where('registered_at', '<', registeredHere).del()
+      await db('device_tokens')
+        .where(own)
+        .whereExists(db('device_tokens').select(db.raw('1')).where(there))
+        .del()
+      await db('device_tokens').where(own).update({ environment: to })
+    },
+
+    /** Tokens of devices unseen since `before`, the longest unseen first. Those that somebody is just changing are left out. */
+    async stale(before: Date, limit: number): Promise<StaleToken[]> {
+      const rows = await db('devices as d')
+        .join('device_tokens as t', 't.device_id', 'd.id')
+        .join('extensions as e', 'e.id', 'd.extension_id')
+        .select('t.id', 't.kind', 't.environment', 't.token_hash', 't.token_sealed')
+        .select('d.id as device_id', 'd.tenant_id', 'd.app_id', 'e.number')
+        .where('d.last_seen_at', '<', before)
+        .whereNull('t.invalidated_at')
+        .orderBy('d.last_seen_at')
+        .limit(limit)
+        .forUpdate('d', 't')
+        .skipLocked()
+      return rows.map(toStale)
+    },
+
+    /** Marks tokens dead by the ids of their rows, which the transaction has locked. */
+    async invalidateRows(ids: readonly string[], reason: string): Promise<void> {
+      await db('device_tokens')
+        .whereIn('id', ids)
+        .update({ invalidated_at: db.fn.now(), invalid_reason: reason })
     },
   }
 }
 export type DeviceTokenStore = ReturnType<typeof createDeviceTokenStore>
+
+/** Any number that no other user of PostgreSQL's advisory locks starts from. */
+const LOCK_SEED = 5_223
+
+interface StaleRow {
+  id: string
+  kind: TokenKind
+  environment: ApnsEnvironment
+  token_hash: string
+  token_sealed: string
+  device_id: string
+  tenant_id: string
+  app_id: string
+  number: string
+}
+
+const toStale = (row: StaleRow): StaleToken => ({
+  id: row.id,
+  kind: row.kind,
+  environment: row.environment,
+  tokenHash: row.token_hash,
+  tokenSealed: row.token_sealed,
+  deviceId: row.device_id,
+  tenantId: row.tenant_id,
+  appId: row.app_id,
+  extension: row.number,
+})

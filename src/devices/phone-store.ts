@@ -1,13 +1,16 @@
 import type { Knex } from 'knex'
 import { createBatcher } from '../lib/batcher.ts'
-import type { ApnsEnvironment } from '../push/push.ts'
+import type { ApnsEnvironment, TokenKind } from '../push/push.ts'
+
+/** The tokens that a call can go to; a device that has several gets it at the first of these. */
+const CALL_KINDS = ['apns_voip', 'fcm_fid', 'fcm'] as const satisfies readonly TokenKind[]
 
 /** A live token that wakes a phone for a call, still sealed. */
 export interface CallToken {
   deviceId: string
   deviceKey: string
   appId: string
-  kind: 'apns_voip' | 'fcm'
+  kind: (typeof CALL_KINDS)[number]
   environment: ApnsEnvironment
   tokenHash: string
   tokenSealed: string
@@ -54,15 +57,20 @@ const keyOf = (tenantId: string, number: string) => `${tenantId} ${number}`
 async function findAll(db: Knex, asked: Asked[]): Promise<(Phones | undefined)[]> {
   const wanted = [...new Map(asked.map((one) => [keyOf(one.tenantId, one.number), one])).values()]
   const { rows } = await db.raw<{ rows: Row[] }>(
-    `SELECT e.tenant_id, e.number, e.dnd, d.id AS device_id, d.device_key, d.app_id,
+    `SELECT DISTINCT ON (d.id, e.id) e.tenant_id, e.number, e.dnd, d.id AS device_id, d.device_key, d.app_id,
        t.kind, t.environment, t.token_hash, t.token_sealed
      FROM unnest(?::uuid[], ?::text[]) AS asked (tenant_id, number)
      JOIN extensions e ON e.tenant_id = asked.tenant_id AND e.number = asked.number
      LEFT JOIN devices d ON d.extension_id = e.id
      LEFT JOIN device_tokens t
-       ON t.device_id = d.id AND t.kind IN ('apns_voip', 'fcm') AND t.invalidated_at IS NULL
-     ORDER BY d.id, t.kind`,
-    [wanted.map(({ tenantId }) => tenantId), wanted.map(({ number }) => number)],
+       ON t.device_id = d.id AND t.kind = ANY (?::text[]) AND t.invalidated_at IS NULL
+     ORDER BY d.id, e.id, array_position(?::text[], t.kind)`,
+    [
+      wanted.map(({ tenantId }) => tenantId),
+      wanted.map(({ number }) => number),
+      [...CALL_KINDS],
+      [...CALL_KINDS],
+    ],
   )
   const found = new Map<string, { dnd: boolean; tokens: CallToken[] }>()
   for (const row of rows) {

@@ -1,8 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Keyring } from '../lib/keyring.ts'
-import type { ApnsEnvironment } from '../push/push.ts'
+import type { ApnsEnvironment, TokenKind } from '../push/push.ts'
 import type { DeviceStore } from './device-store.ts'
-import type { TokenKind } from './device-token-store.ts'
 
 export interface DeviceRegistration {
   tenantId: string

@@ -77,7 +77,7 @@ const putDevice = ({ pbxAuth, extensions, registerDevice, appIds }: ExtensionRou
     tag,
     summary: 'Register a phone of an extension with its push tokens',
     description:
-      'Repeating it is harmless. A token or device that belonged to another extension moves to this one.',
+      'Repeating it is harmless. A token or device that belonged to another extension moves to this one. An extension has at most 10 devices: for an eleventh, the longest unseen one goes.',
     auth: pbxAuth,
     params: z.object({ number: ExtensionNumber, device_id: z.string().min(1).max(200) }),
     body: DeviceBody,

@@ -44,6 +44,7 @@ const hexToken = z
   .regex(/^([0-9a-f]{2}){16,100}$/i, 'must be an APNs token in hex')
   .transform((token) => token.toLowerCase())
 const fcmToken = z.string().regex(/^[\x21-\x7e]{8,4096}$/, 'must be an FCM registration token')
+const fidToken = z.string().regex(/^[\w-]{22,64}$/, 'must be a Firebase installation id')
 const environment = z.enum(['production', 'sandbox']).default('production')
 
 export const DeviceBody = z
@@ -56,10 +57,11 @@ export const DeviceBody = z
           z.strictObject({ kind: z.literal('apns_voip'), token: hexToken, environment }),
           z.strictObject({ kind: z.literal('apns'), token: hexToken, environment }),
           z.strictObject({ kind: z.literal('fcm'), token: fcmToken }),
+          z.strictObject({ kind: z.literal('fcm_fid'), token: fidToken }),
         ]),
       )
       .min(1)
-      .max(3),
+      .max(4),
   })
   .meta({ id: 'DeviceRegistration' })
 

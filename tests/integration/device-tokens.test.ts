@@ -7,7 +7,10 @@ import { createDeviceTokenStore } from '../../src/devices/device-token-store.ts'
 import { createExtensionStore } from '../../src/devices/extension-store.ts'
 import { createPhoneStore } from '../../src/devices/phone-store.ts'
 import { newId } from '../../src/lib/ids.ts'
+import type { TokenKind } from '../../src/push/push.ts'
+import { until } from '../support/conditions.ts'
 import { cloneDatabase, type TestDatabase } from '../support/databases.ts'
+import { isSomebodyWaiting } from '../support/token-books.ts'
 
 /** The life of a token in a real table: no order of register, send and answer may cost a living phone its token. */
 let database: TestDatabase
@@ -134,4 +137,139 @@ test('phones of many extensions are found in one look, each for its tenant', asy
   expect(empty).toEqual({ dnd: false, tokens: [] })
   expect(foreign).toEqual({ dnd: true, tokens: [] })
   expect(none).toBeUndefined()
+})
+
+const devicesOf = (extension: number) =>
+  db('devices').where({ extension_id: extension }).orderBy('device_key').pluck('device_key')
+const newExtension = async () => (await createExtensionStore(db).put(tenantId, `e-${hash()}`, {})).id
+const token = (tokenHash: string, kind: TokenKind = 'apns_voip') =>
+  ({ kind, environment: 'production', tokenHash, tokenSealed: 'sealed', registeredAt: new Date() }) as const
+const registerOn = (extension: number, deviceKey: string, ...tokens: ReturnType<typeof token>[]) =>
+  createDeviceStore(db).register({ tenantId, extensionId: extension, deviceKey, appId: 'default', tokens })
+
+test('of many who register one token at the same moment exactly one has it, and none is refused', async () => {
+  for (let i = 0; i < 5; i += 1) {
+    const shared = hash()
+    const extensions = await Promise.all([newExtension(), newExtension()])
+    const registered = await Promise.all(
+      Array.from({ length: 12 }, (_, n) =>
+        registerOn(extensions[n % 2] ?? 0, `phone-${hash()}`, token(shared), token(hash(), 'fcm')),
+      ),
+    )
+    const owners = await db('device_tokens').where({ token_hash: shared }).pluck('device_id')
+    expect(owners).toHaveLength(1)
+    expect(registered).toContain(owners[0])
+  }
+})
+
+test('phones that swap their tokens at the same moment are not refused', async () => {
+  const extensions = [await newExtension(), await newExtension()]
+  const keys = [`phone-${hash()}`, `phone-${hash()}`]
+  const tokens = [token(hash()), token(hash())]
+  for (let i = 0; i < 6; i += 1) {
+    await Promise.all(
+      [0, 1].map((n) => registerOn(extensions[n] ?? 0, keys[n] ?? '', tokens[(i + n) % 2] ?? token(hash()))),
+    )
+  }
+  const rows = await db('device_tokens')
+    .join('devices', 'devices.id', 'device_id')
+    .whereIn('device_key', keys)
+    .pluck('token_hash')
+  expect(new Set(rows).size).toBe(rows.length)
+})
+
+test('the longest unseen phone goes when an extension gets an eleventh', async () => {
+  const extension = await newExtension()
+  const keys = Array.from({ length: 10 }, (_, n) => `phone-${n}-${hash()}`)
+  const tokens = keys.map(() => token(hash()))
+  for (const [n, key] of keys.entries()) await registerOn(extension, key, tokens[n] ?? token(hash()))
+  for (const [n, key] of keys.entries()) {
+    const seen = new Date(Date.now() - (n === 6 ? 100 : n) * 1_000)
+    await db('devices').where({ device_key: key }).update({ last_seen_at: seen })
+  }
+  // One of the ten again is none too many.
+  await registerOn(extension, keys[0] ?? '', tokens[0] ?? token(hash()))
+  expect(await devicesOf(extension)).toEqual(keys)
+  await registerOn(extension, 'zzz-newcomer', token(hash()))
+  expect(await devicesOf(extension)).toEqual([...keys.filter((_, n) => n !== 6), 'zzz-newcomer'])
+  expect(await db('device_tokens').where({ token_hash: tokens[6]?.tokenHash })).toEqual([])
+})
+
+test('a burst of twenty phones leaves ten, and every one of the twenty was taken', async () => {
+  const extension = await newExtension()
+  const ids = await Promise.all(
+    Array.from({ length: 20 }, () => registerOn(extension, `phone-${hash()}`, token(hash()))),
+  )
+  expect(new Set(ids).size).toBe(20)
+  expect(await devicesOf(extension)).toHaveLength(10)
+})
+
+test('a phone that is just being registered counts, though nobody sees it yet', async () => {
+  const extension = await newExtension()
+  for (let i = 0; i < 10; i += 1) await registerOn(extension, `phone-${hash()}`, token(hash()))
+  let settled = false
+  const second = await db.transaction(async (trx) => {
+    const device = { tenantId, extensionId: extension, deviceKey: `phone-${hash()}`, appId: 'default' }
+    await createDeviceStore(trx).register({ ...device, tokens: [token(hash())] })
+    const registering = registerOn(extension, `phone-${hash()}`, token(hash())).finally(() => {
+      settled = true
+    })
+    await until(async () => settled || (await isSomebodyWaiting(db)), {
+      description: 'the second one waits for the first',
+    })
+    return { registering }
+  })
+  await second.registering
+  expect(await devicesOf(extension)).toHaveLength(10)
+})
+
+test('a phone that moves between full extensions is on one of them', async () => {
+  const [one, other] = [await newExtension(), await newExtension()]
+  const keys = Array.from({ length: 20 }, () => `phone-${hash()}`)
+  for (const [n, key] of keys.entries()) await registerOn(n < 10 ? one : other, key, token(hash()))
+  const mover = keys[0] ?? ''
+  await Promise.all(
+    Array.from({ length: 10 }, (_, n) => registerOn(n % 2 === 0 ? other : one, mover, token(hash()))),
+  )
+  const [here, there] = [await devicesOf(one), await devicesOf(other)]
+  expect([...here, ...there].filter((key) => key === mover)).toHaveLength(1)
+  expect(here.length).toBeLessThanOrEqual(10)
+  expect(there.length).toBeLessThanOrEqual(10)
+})
+
+test('a phone gets a call once: at its VoIP token, else its installation id, else its registration token', async () => {
+  const extension = await newExtension()
+  const { number } = await db('extensions').first('number').where({ id: extension })
+  const all = [token(hash(), 'fcm'), token(hash(), 'apns'), token(hash(), 'fcm_fid'), token(hash())]
+  const kinds = async (...tokens: typeof all) => {
+    await db('device_tokens')
+      .whereIn('device_id', db('devices').select('id').where({ extension_id: extension }))
+      .del()
+    await registerOn(extension, 'phone', ...tokens)
+    return (await createPhoneStore(db).find(tenantId, number))?.tokens.map(({ kind }) => kind)
+  }
+  expect(await kinds(...all)).toEqual(['apns_voip'])
+  expect(await kinds(...all.slice(0, 3))).toEqual(['fcm_fid'])
+  expect(await kinds(...all.slice(0, 2))).toEqual(['fcm'])
+  expect(await kinds(...all.slice(1, 2))).toEqual([])
+})
+
+test('a phone that registers with the PBX is seen, which is noted once a day', async () => {
+  const extension = await newExtension()
+  const { number } = await db('extensions').first('number').where({ id: extension })
+  const id = await registerOn(extension, `phone-${hash()}`, token(hash()))
+  const { device_key: deviceKey } = await db('devices').first('device_key').where({ id })
+  const seenAt = async () => (await db('devices').first('last_seen_at').where({ id })).last_seen_at.getTime()
+  const report = () => createDeviceTokenStore(db).deviceOf(tenantId, number, { deviceKey, tokenHashes: [] })
+  const setSeen = (hoursAgo: number) =>
+    db('devices')
+      .where({ id })
+      .update({ last_seen_at: new Date(Date.now() - hoursAgo * 3_600_000) })
+  await setSeen(23)
+  const before = await seenAt()
+  expect(await report()).toBe(id)
+  expect(await seenAt()).toBe(before)
+  await setSeen(25)
+  expect(await report()).toBe(id)
+  expect(await seenAt()).toBeGreaterThan(before)
 })
