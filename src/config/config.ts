@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { SECOND } from '../lib/units.ts'
 import type { AppCredentials } from '../push/app-credentials.ts'
+import { PRIVACY_MODES, type Privacy } from '../push/push-kinds.ts'
 import { readApp } from './app-variables.ts'
 import type { Env } from './env.ts'
 import { ConfigError, createReader, type Reader } from './faults.ts'
+import { readWebhookNetworks } from './webhook-networks.ts'
 
 /** Everything that may be logged. */
 export interface Config {
@@ -16,7 +18,12 @@ export interface Config {
   readonly queue: { readonly backend: Backend; readonly prefix: string; readonly concurrency: number }
   readonly holdMs: number
   readonly pushTtlMs: number
+  readonly pushPrivacy: Privacy
+  /** How long the push log is kept. */
+  readonly pushLogDays: number
   readonly drainMs: number
+  /** Private networks that webhooks may reach, in CIDR notation. */
+  readonly webhookNetworks: readonly string[]
   readonly simulators: 'auto' | 'off'
 }
 
@@ -74,7 +81,10 @@ function readValues(reader: Reader, shape: Shape, secrets: Secrets): Config {
     },
     holdMs: reader.integer('HOLD_SECONDS', 1, MAX_HOLD_SECONDS) * SECOND,
     pushTtlMs: reader.integer('PUSH_TTL_SECONDS', 1, 120) * SECOND,
+    pushPrivacy: reader.choice('PUSH_PRIVACY', PRIVACY_MODES),
+    pushLogDays: reader.integer('PUSH_LOG_DAYS', 1, 3_650),
     drainMs: reader.integer('DRAIN_SECONDS', 1, 19) * SECOND,
+    webhookNetworks: readWebhookNetworks(reader),
     simulators: reader.choice('SIMULATORS', ['auto', 'off']),
   }
 }

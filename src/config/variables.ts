@@ -25,6 +25,15 @@ export const VARIABLES = {
   WORKER_CONCURRENCY: { meaning: 'Calls a worker process sends at the same time.', default: '256' },
   HOLD_SECONDS: { meaning: 'How long a call is held when the PBX does not say.', default: '5' },
   PUSH_TTL_SECONDS: { meaning: 'How long a push for a call is worth sending, without `ttl`.', default: '30' },
+  PUSH_PRIVACY: {
+    meaning:
+      'What Apple and Google may read of a push that does not say: `full`, `sender` (who, not what) or `wake` (only that there is something).',
+    default: 'full',
+  },
+  PUSH_LOG_DAYS: {
+    meaning: 'Days that the push log is kept; then a day is dropped at a time.',
+    default: '30',
+  },
   DRAIN_SECONDS: { meaning: 'How long a stop waits for work in hand.', default: '15' },
   APP_ID: { meaning: 'Name of the app the credentials below belong to.', default: 'default' },
   APNS_KEY_FILE: { meaning: 'The .p8 key of Apple.' },
@@ -39,6 +48,10 @@ export const VARIABLES = {
   FCM_CREDENTIALS_FILE: { meaning: 'The service account JSON of Firebase.' },
   FCM_ENDPOINT: { meaning: 'In place of Google; only for simulators.' },
   PROVIDER_CA_FILE: { meaning: 'A certificate authority to trust for providers; only for simulators.' },
+  WEBHOOK_PRIVATE_NETWORKS: {
+    meaning:
+      'Private networks that webhooks may reach, also by `http:` and on any port: `10.0.0.0/8,192.168.7.0/24`. None if absent.',
+  },
   SIMULATORS: {
     meaning: '`auto`: simulate the providers when no credentials are set (`npm start` only); `off`: never.',
     default: 'auto',
