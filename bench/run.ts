@@ -1,19 +1,21 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BenchOptions, ROWS, type RowName, readOptions } from './options.ts'
+import { type BenchOptions, type RowName, readOptions, USUAL_ROWS } from './options.ts'
 import { medians } from './report/medians.ts'
 import { writeResults } from './report/results-file.ts'
 import { formatTable } from './report/table.ts'
 import { held } from './rows/held.ts'
+import { lanes } from './rows/lanes.ts'
 import { latency } from './rows/latency.ts'
 import type { Row, RowResult } from './rows/measurement.ts'
+import { pushLog, startPushLog } from './rows/push-log.ts'
 import { release } from './rows/release.ts'
 import { throughput } from './rows/throughput.ts'
 import { describeMachine } from './stack/machine.ts'
 import { startStack } from './stack/start-stack.ts'
 
-const rows: Record<RowName, Row> = { a: latency, b: release, c: throughput, d: held }
+const rows: Record<Exclude<RowName, 'f'>, Row> = { a: latency, b: release, c: throughput, d: held, e: lanes }
 
 const options = readOptions(process.argv)
 const profiles = options.profile ? await mkdtemp(join(tmpdir(), 'wakeline-profile-')) : undefined
@@ -27,7 +29,7 @@ const results = { options, machine, table, measured }
 const file =
   options.quick || options.profile
     ? undefined
-    : await writeResults(results, options.only.length < ROWS.length ? options.only.join('') : '')
+    : await writeResults(results, options.only.join() === USUAL_ROWS.join() ? '' : options.only.join(''))
 console.log(options.json ? JSON.stringify(results, null, 2) : formatTable(table))
 if (profiles) console.error(`profiles of API and worker: ${profiles}`)
 if (file) console.error(`everything that was seen: ${file}`)
@@ -36,13 +38,27 @@ async function measureAll({ only, runs }: BenchOptions) {
   const all: { row: RowName; runs: RowResult[] }[] = []
   for (const row of only) {
     // Each row gets fresh processes, so that none pays for what another one left behind.
-    await using stack = await startStack(profiles && join(profiles, row))
+    await using started = await startRow(row)
     const seen: RowResult[] = []
     for (let run = 1; run <= runs; run += 1) {
       console.error(`row ${row}, run ${run} of ${runs}`)
-      seen.push(await rows[row](stack, options, run))
+      seen.push(await started.measure(run))
     }
     all.push({ row, runs: seen })
   }
   return all
+}
+
+async function startRow(row: RowName) {
+  await using opened = new AsyncDisposableStack()
+  let measure: (run: number) => Promise<RowResult>
+  if (row === 'f') {
+    const stack = opened.use(await startPushLog(options))
+    measure = (run) => pushLog(stack, options, run)
+  } else {
+    const stack = opened.use(await startStack(profiles && join(profiles, row), { google: row === 'e' }))
+    measure = (run) => rows[row](stack, options, run)
+  }
+  const running = opened.move()
+  return { measure, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }

@@ -1,6 +1,8 @@
 import type { Express } from 'express'
 import type { Context } from './context.ts'
 import { gatewayRoutes } from './gateway/gateway-routes.ts'
+import { tokenRoutes } from './gateway/token-routes.ts'
+import { webhookRoutes } from './gateway/webhook-routes.ts'
 import { createApp } from './http/app.ts'
 import { docsPage } from './http/docs-page.ts'
 import { openApiRoute } from './http/openapi-route.ts'
@@ -8,6 +10,7 @@ import type { AuthScheme, Route } from './http/route.ts'
 import { queueBoard } from './operator/board.ts'
 import { healthRoutes } from './operator/health-routes.ts'
 import { loginRoutes } from './operator/login-routes.ts'
+import { pushRoutes } from './operator/push-routes.ts'
 import { callRoutes } from './pbx/call-routes.ts'
 import { extensionRoutes } from './pbx/extension-routes.ts'
 
@@ -33,8 +36,11 @@ export function describedRoutes(): Route[] {
 
 const featureRoutes = (context: Context): Route[] => [
   ...gatewayRoutes(context),
+  ...tokenRoutes(context),
+  ...webhookRoutes(context),
   ...callRoutes({ ...context, ...context.config }),
   ...extensionRoutes(context),
+  ...pushRoutes(context),
   ...healthRoutes({
     probes: {
       database: () => context.db.raw('SELECT 1'),

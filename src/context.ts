@@ -2,19 +2,22 @@ import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
 import type { Config, Secrets } from './config/config.ts'
 import { openDatabase } from './db/database.ts'
+import { createDelivery } from './delivery.ts'
 import { createDeviceStore } from './devices/device-store.ts'
 import { createDeviceTokenStore } from './devices/device-token-store.ts'
 import { createExtensionStore } from './devices/extension-store.ts'
 import { createPhoneStore } from './devices/phone-store.ts'
 import { createRegisterDevice } from './devices/register-device.ts'
+import { rememberPhones } from './devices/remembered-phones.ts'
+import { createTokenRecords } from './devices/token-records-store.ts'
 import { createGatewayPush } from './gateway/gateway-push.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
-import { createKeyring } from './lib/keyring.ts'
+import { createKeyring, type Keyring } from './lib/keyring.ts'
 import { createReleaser, type Releaser } from './lib/releaser.ts'
 import { StartError } from './lib/start-error.ts'
 import { createLicenseAuth } from './license/license-auth.ts'
 import { createLicenseStore } from './license/license-store.ts'
-import { createEvents } from './observability/events.ts'
+import { createEvents, type Events } from './observability/events.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { createOperatorAuth } from './operator/operator-auth.ts'
@@ -31,16 +34,25 @@ import { createPbxKeyStore } from './pbx/pbx-key-store.ts'
 import { createReportRegistration } from './pbx/registrations.ts'
 import { createWakeCall } from './pbx/wake-call.ts'
 import type { AppCredentials } from './push/app-credentials.ts'
-import { createDeliver } from './push/deliver.ts'
+import { createTokenVerdicts } from './push/create-token-verdicts.ts'
+import type { PushProvider } from './push/outcome.ts'
 import { createOutcomes } from './push/outcomes.ts'
 import { createApnsProvider } from './push/providers/apns/apns-provider.ts'
 import { createFcmProvider } from './push/providers/fcm/fcm-provider.ts'
-import type { Provider, PushProvider } from './push/push.ts'
+import type { Provider } from './push/push-kinds.ts'
 import { createPushLog } from './push/push-log.ts'
 import { createPushLogStore } from './push/push-log-store.ts'
-import { createSubmitCall } from './push/submit.ts'
+import { openPushHistory } from './push-history.ts'
 import { openJobQueues } from './queue/job-queues.ts'
+import { withLocalFallback } from './signals/local-fallback.ts'
 import { openTransport } from './transport.ts'
+import { createDeliverWebhook } from './webhooks/deliver-webhook.ts'
+import { createJudgeAddress } from './webhooks/reachable-addresses.ts'
+import { createResolveHost } from './webhooks/resolve-host.ts'
+import { createWebhookDeliveryStore } from './webhooks/webhook-delivery-store.ts'
+import { createWebhookRequest } from './webhooks/webhook-request.ts'
+import { createWebhookStore } from './webhooks/webhook-store.ts'
+import { createWebhooks } from './webhooks/webhooks.ts'
 
 export interface Overrides {
   clock?: Clock
@@ -56,7 +68,7 @@ export async function createContext(config: Config, secrets: Secrets, overrides:
   const releaser = createReleaser()
   try {
     const core = await openCore(config, secrets, overrides, releaser)
-    return { ...core, ...createFeatures(core), [Symbol.asyncDispose]: () => releaser.release() }
+    return { ...core, ...createFeatures(core, releaser), [Symbol.asyncDispose]: () => releaser.release() }
   } catch (error) {
     await releaser.release()
     throw error
@@ -84,41 +96,64 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
   )
   const queues = releaser.add(openJobQueues(queueBackend, onError('queue')), (open) => open.close())
 
-  const outcomes = createOutcomes(signals, randomUUID(), onError('outcomes'))
+  const callSignals = withLocalFallback(signals, onError('signals'))
+  const outcomes = createOutcomes(callSignals, randomUUID(), onError('outcomes'))
   releaser.add(outcomes, (open) => open.close())
-  const pushLogStore = createPushLogStore(db)
+  const pushLogStore = createPushLogStore(db, config.pushLogDays)
   const pushLog = releaser.add(createPushLog(pushLogStore, onError('push-log')), (open) => open.drain(2_000))
   const providers = overrides.providers ?? openProviders(secrets.apps, releaser)
   const tokens = createDeviceTokenStore(db)
+  const tokenRecords = createTokenRecords(db)
 
-  const base = { config, clock, logger, metrics, events, keyring, db, signals, queues, queueBackend }
-  const push = { outcomes, pushLog, pushLogStore, tokens, providers }
-  return { ...base, ...push, appIds: secrets.apps.map(({ id }) => id), stopping: new AbortController() }
+  const base = {
+    config,
+    clock,
+    logger,
+    metrics,
+    events,
+    keyring,
+    db,
+    signals,
+    callSignals,
+    queues,
+    queueBackend,
+  }
+  const webhooks = createWebhookParts(base)
+  const { announce } = webhooks.webhooks
+  const verdicts = releaser.add(createTokenVerdicts({ tokenRecords, events, clock, announce }), (open) =>
+    open.close(),
+  )
+  const push = { outcomes, pushLog, pushLogStore, tokens, tokenRecords, providers, verdicts }
+  return {
+    ...base,
+    ...push,
+    ...webhooks,
+    ...openPushHistory(databaseUrl, config, releaser),
+    appIds: secrets.apps.map(({ id }) => id),
+    stopping: new AbortController(),
+  }
 }
 
 /** What the processes do; plain functions over the core. */
-function createFeatures(core: Core) {
-  const { db, keyring, clock, config, events, stopping, queues } = core
-  const submitCall = createSubmitCall({
-    ...core,
-    enqueueCall: (job, jobId) => queues.enqueue('deliver-call', { v: 1, ...job }, jobId),
-  })
-  const shared = { ...core, submitCall }
+function createFeatures(core: Core, releaser: Releaser) {
+  const { db, keyring, clock, config, events, stopping } = core
+  // Closed before the providers and stores that it sends by.
+  const delivery = releaser.add(createDelivery(core), (open) => open.bypass.idle())
+  const shared = { ...core, ...delivery }
   const extensions = createExtensionStore(db)
-  const phones = createPhoneStore(db)
+  const phones = rememberPhones(createPhoneStore(db), (error) => events.backgroundError('phones', error))
   const licenses = createLicenseStore(db)
   const pbxKeys = createPbxKeyStore(db)
   const operatorSessions = createOperatorSessionStore(db)
   const onError = (error: unknown) => events.backgroundError('key-cache', error as Error)
-  const calls = createCallSignals(shared.signals, shared.outcomes)
+  const calls = createCallSignals(shared.callSignals, shared.outcomes)
   const onHoldError = (error: Error) => events.backgroundError('hold', error)
   const waiting = { calls, clock, stopping: stopping.signal, onError: onHoldError }
   const watches = createCallWatches(waiting)
   const hold = createHold({ watches, clock, onError: onHoldError })
   const callEvents = createCallEvents({ watches, clock, stopping: stopping.signal })
   return {
-    submitCall,
-    deliver: createDeliver(core),
+    ...delivery,
     extensions,
     phones,
     licenses,
@@ -131,10 +166,32 @@ function createFeatures(core: Core) {
     hold,
     licenseAuth: createLicenseAuth({ licenses, keyring, clock, onError }),
     pbxAuth: createPbxAuth({ pbxKeys, keyring, onError }),
-    gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs }),
+    gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs, privacy: config.pushPrivacy }),
     registerDevice: createRegisterDevice({ devices: createDeviceStore(db), keyring, clock }),
     reportRegistration: createReportRegistration({ ...shared, calls }),
-    wakeCall: createWakeCall({ ...shared, phones, calls, hold, callEvents }),
+    wakeCall: createWakeCall({ ...shared, phones, calls, hold, callEvents, privacy: config.pushPrivacy }),
+  }
+}
+
+/** How owners are told what happens. */
+function createWebhookParts(base: {
+  db: Knex
+  config: Config
+  keyring: Keyring
+  clock: Clock
+  events: Events
+}) {
+  const { webhookNetworks } = base.config
+  const judge = createJudgeAddress(webhookNetworks)
+  const webhookStore = createWebhookStore(base.db)
+  const webhookDeliveries = createWebhookDeliveryStore(base.db)
+  const request = createWebhookRequest({ judge, resolve: createResolveHost() })
+  const hasPrivateNetworks = webhookNetworks.length > 0
+  return {
+    webhookStore,
+    webhookDeliveries,
+    webhooks: createWebhooks({ ...base, webhookStore, webhookDeliveries, judge, hasPrivateNetworks }),
+    deliverWebhook: createDeliverWebhook({ ...base, deliveries: webhookDeliveries, request }),
   }
 }
 

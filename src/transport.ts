@@ -37,7 +37,10 @@ async function overRedis(
   const { prefix } = config.queue
   const redis = releaser.add(await openRedis(redisUrl, onError('redis')), (open) => open.close())
   const signals = createRedisSignals(redis.producer, redis.subscriber, prefix, onError('signals'))
-  return { signals, queueBackend: redisBackend(redis.producer, redis.worker, prefix) }
+  return {
+    signals: { ...signals, ping: redis.ping },
+    queueBackend: redisBackend(redis.producer, redis.worker, prefix),
+  }
 }
 
 async function overPostgres(

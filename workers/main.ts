@@ -4,7 +4,7 @@ import { readEnv } from '../src/config/env.ts'
 import { createContext } from '../src/context.ts'
 import { runProgram } from '../src/lib/run-program.ts'
 import { startMetricsServer } from '../src/operator/metrics-server.ts'
-import type { Lane } from '../src/push/push.ts'
+import type { Lane } from '../src/push/push-kinds.ts'
 import { startWorkers } from './start-workers.ts'
 
 /** The workers of a cluster; any number of them side by side, each on the lanes it is told. */
@@ -18,6 +18,6 @@ await runProgram(async (opened) => {
   const context = opened.use(await createContext(config, secrets))
   const lanes: readonly Lane[] = lane ? [lane] : ['calls', 'messages']
   const metrics = opened.adopt(await startMetricsServer(context), (server) => server.close(0))
-  opened.adopt(await startWorkers(context, lanes), (workers) => workers.close(config.drainMs))
+  opened.adopt(startWorkers(context, lanes), (workers) => workers.close(config.drainMs))
   context.logger.info({ lanes, metrics_url: metrics.url }, 'workers are ready')
 }, 20_000)

@@ -1,10 +1,17 @@
 import type { Context } from '../src/context.ts'
 import type { Processors } from '../src/queue/run-workers.ts'
 import { closeStalePushes } from './close-stale-pushes.ts'
-import { deliverCall } from './deliver-call.ts'
+import { deliverCallJob } from './deliver-call.ts'
+import { deliverMessageJob } from './deliver-message.ts'
+import { maintainPushLogsJob } from './maintain-push-logs.ts'
+import { pruneTokens } from './prune-tokens.ts'
 
 /** Everything that happens in the background. A job without a processor does not compile. */
 export const createProcessors = (context: Context): Processors => ({
-  'deliver-call': deliverCall(context),
+  'deliver-call': deliverCallJob(context),
+  'deliver-apns-message': deliverMessageJob('apns', context),
+  'deliver-fcm-message': deliverMessageJob('fcm', context),
   'close-stale-pushes': closeStalePushes(context),
+  'maintain-push-logs': maintainPushLogsJob(context),
+  'prune-tokens': pruneTokens(context),
 })

@@ -38,6 +38,8 @@ function pushes(tenantId: string): Push[] {
     kind: 'call',
     provider: 'apns',
     environment: 'production',
+    tokenKind: 'apns_voip',
+    privacy: 'full',
     appId: 'default',
     token: '',
     tokenHash: randomBytes(32).toString('hex'),

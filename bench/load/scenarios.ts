@@ -1,8 +1,11 @@
 import { batchedRows } from './batched-rows.ts'
 import { closedLoopPushes } from './closed-loop-pushes.ts'
 import { heldCalls } from './held-calls.ts'
+import { messageBatches } from './message-batches.ts'
 import { pacedPushes } from './paced-pushes.ts'
 import { phones } from './phones.ts'
+import { pushLogSearches } from './push-log-searches.ts'
+import { pushLogWriter, pushLogWrites } from './push-log-writes.ts'
 import { closedLoopRawPushes, pacedRawPushes } from './raw-pushes.ts'
 import { releasedHolds } from './released-holds.ts'
 import { roundTrips } from './round-trips.ts'
@@ -13,9 +16,13 @@ export const scenarios = {
   closedLoopPushes,
   closedLoopRawPushes,
   heldCalls,
+  messageBatches,
   pacedPushes,
   pacedRawPushes,
   phones,
+  pushLogSearches,
+  pushLogWriter,
+  pushLogWrites,
   releasedHolds,
   roundTrips,
 }

@@ -11,6 +11,25 @@ export const BUDGETS: Readonly<Record<string, { limit: number; better: 'lower' |
   // 10,000 holds in one process, however many were held here.
   'held-memory': { limit: 250, better: 'lower' },
   'held-failed': { limit: 0, better: 'lower' },
+  'lanes-change': { limit: 20, better: 'lower' },
+  'lanes-failed': { limit: 0, better: 'lower' },
+  'messages-lost': { limit: 0, better: 'lower' },
+  'search-call-id-p95': { limit: 50, better: 'lower' },
+  'search-call-id-none-there-p95': { limit: 50, better: 'lower' },
+  'search-extension-p95': { limit: 50, better: 'lower' },
+  'search-extension-of-a-tenant-p95': { limit: 50, better: 'lower' },
+  'search-token-hash-p95': { limit: 50, better: 'lower' },
+  'search-licence-p95': { limit: 50, better: 'lower' },
+  'search-tenant-p95': { limit: 50, better: 'lower' },
+  'search-state-of-a-tenant-p95': { limit: 50, better: 'lower' },
+  'search-state-p95': { limit: 50, better: 'lower' },
+  'search-kind-p95': { limit: 50, better: 'lower' },
+  'search-an-hour-p95': { limit: 50, better: 'lower' },
+  'search-id-p95': { limit: 50, better: 'lower' },
+  'search-tenant-page-2-p95': { limit: 50, better: 'lower' },
+  'search-whole-tables': { limit: 0, better: 'lower' },
+  'day-dropped': { limit: 1_000, better: 'lower' },
+  'day-lost': { limit: 0, better: 'lower' },
 }
 
 export function isMet(id: string, value: number): boolean | undefined {

@@ -18,7 +18,7 @@ export async function writeResults(results: object, part: string): Promise<strin
   return path
 }
 
-function commitName(): string {
+export function commitName(): string {
   try {
     const stdio: ['ignore', 'pipe', 'ignore'] = ['ignore', 'pipe', 'ignore']
     return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio }).trim()

@@ -11,6 +11,7 @@ import { createTenantStore } from '../../src/operator/tenant-store.ts'
 import { guardProcess } from '../../tests/support/guard.ts'
 import { startRedisServer } from '../../tests/support/redis-server.ts'
 import { temporaryDirectory } from '../../tests/support/temporary-directory.ts'
+import { startGoogle } from './google.ts'
 import { startNodeProcess } from './node-process.ts'
 import { startRecorder } from './recorder.ts'
 
@@ -21,8 +22,9 @@ export type Stack = Awaited<ReturnType<typeof startStack>>
  * Apple's simulator.
  *
  * @param profileDirectory where API and worker write their processor profiles when they end
+ * @param options.google whether there is Google's simulator, too
  */
-export async function startStack(profileDirectory?: string) {
+export async function startStack(profileDirectory?: string, options: { google?: boolean } = {}) {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryDirectory())
   const directory = opened.use(await openDataDirectory(join(path, 'data')))
@@ -30,6 +32,7 @@ export async function startStack(profileDirectory?: string) {
   opened.defer(guardProcess(postgres.pid))
   const redis = opened.use(await startRedisServer())
   const recorder = opened.use(await startRecorder(join(path, 'simulator')))
+  const google = options.google ? opened.use(await startGoogle(join(path, 'simulator'))) : undefined
   await migrateDatabase(postgres.url)
 
   const secret = randomBytes(32)
@@ -41,6 +44,7 @@ export async function startStack(profileDirectory?: string) {
 
   const env = {
     ...recorder.ready.env,
+    ...google?.env,
     DATABASE_URL: postgres.url,
     REDIS_URL: redis.url,
     WAKELINE_SECRET: secret.toString('hex'),
@@ -48,12 +52,13 @@ export async function startStack(profileDirectory?: string) {
     METRICS_PORT: '0',
   }
   if (profileDirectory) await mkdir(profileDirectory, { recursive: true })
+  const logOf = (name: string) => join(path, `${name}.log`)
   const profiling = (name: string) =>
     profileDirectory
       ? ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}.cpuprofile`]
       : []
   const start = (name: string, command: readonly string[], ready: string) =>
-    startNodeProcess({ command, env, log: join(path, `${name}.log`), ready, nodeOptions: profiling(name) })
+    startNodeProcess({ command, env, log: logOf(name), ready, nodeOptions: profiling(name) })
   const worker = opened.use(
     await start('worker', ['workers/main.ts', '--lane', 'calls'], 'workers are ready'),
   )
@@ -70,6 +75,9 @@ export async function startStack(profileDirectory?: string) {
     db,
     tenant,
     port,
+    google,
+    env,
+    logOf,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }

@@ -3,7 +3,7 @@ import { type Context, createContext } from '../context.ts'
 import { StartError } from '../lib/start-error.ts'
 import { SECOND } from '../lib/units.ts'
 import { createLogger, type Logger } from '../observability/logger.ts'
-import type { Lane } from '../push/push.ts'
+import type { Lane } from '../push/push-kinds.ts'
 import type { Workers } from '../queue/run-workers.ts'
 import { runApi } from '../run-api.ts'
 import { startSimulators } from '../simulators/simulators.ts'
@@ -19,7 +19,7 @@ import { reachableUrl } from './reachable-url.ts'
 import type { Running } from './run-until-stopped.ts'
 import { writeRuntimeFile } from './runtime-file.ts'
 
-export type StartWorkers = (context: Context, lanes: readonly Lane[]) => Promise<Workers>
+export type StartWorkers = (context: Context, lanes: readonly Lane[]) => Workers
 
 export interface Embedded extends Running {
   facts: BannerFacts
@@ -101,7 +101,7 @@ function quietAfterwards(logger: Logger, opened: AsyncDisposableStack): Logger {
 
 /** Workers first: they are closed last, when nobody waits for them any more. */
 async function serve(context: Context, startWorkers: StartWorkers, opened: AsyncDisposableStack) {
-  const workers = await startWorkers(context, ['calls', 'messages'])
+  const workers = startWorkers(context, ['calls', 'messages'])
   opened.defer(() => workers.close(WORKERS_CLOSE_MS))
   const api = await runApi(context)
   opened.defer(() => api.close(context.config.drainMs))

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { parsePrefer } from '../http/prefer.ts'
-import { type AuthScheme, type Reply, type Route, route } from '../http/route.ts'
+import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
-import type { PushLogStore, PushRecord } from '../push/push-log-store.ts'
-import type { PushResult } from '../push/push-result.ts'
+import { LANE_OF } from '../push/push-kinds.ts'
+import type { PushLogStore } from '../push/push-log-store.ts'
 import type { GatewayPush } from './gateway-push.ts'
-import { PushAnswer, PushRequest } from './push-request.ts'
+import { endAnswer, openAnswer, PushAnswer, recordAnswer } from './push-answer.ts'
+import { createPushBatch, PushBatchAnswer } from './push-batch.ts'
+import { PushBatch, PushRequest } from './push-request.ts'
 
 const IdempotencyKey = z
   .string()
@@ -18,16 +20,20 @@ export interface GatewayRouteDeps {
 }
 
 /** What a PBX with a licence key may do. */
-export const gatewayRoutes = (deps: GatewayRouteDeps): Route[] => [sendPush(deps), readPush(deps)]
+export const gatewayRoutes = (deps: GatewayRouteDeps): Route[] => [
+  sendPush(deps),
+  sendBatch(deps),
+  readPush(deps),
+]
 
 const sendPush = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route =>
   route({
     method: 'post',
     path: '/v1/push',
     tag: 'Gateway',
-    summary: 'Wake a phone for a call',
+    summary: 'Wake a phone for a call, or push something else to it',
     description:
-      'Answers when the provider has answered. With `Prefer: respond-async` it answers 202 at once, and `GET /v1/push/{id}` tells the outcome.',
+      'Calls (`call`, `cancel`) are answered when the provider has answered; with `Prefer: respond-async` at once with 202. All other kinds are answered with 202 when they are stored: they are delivered until they expire. `GET /v1/push/{id}` tells the outcome.',
     auth: licenseAuth,
     headers: {
       Prefer: '`respond-async`: do not wait for the provider.',
@@ -40,7 +46,11 @@ const sendPush = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route =>
         description: 'The outcome, or `delivered: false` when it is still open after 8 s.',
         schema: PushAnswer,
       },
-      { status: 202, description: 'Accepted; only with `Prefer: respond-async`.', schema: PushAnswer },
+      {
+        status: 202,
+        description: 'Accepted, and kept until it is delivered or expires.',
+        schema: PushAnswer,
+      },
     ],
     problems: [
       'invalid_request',
@@ -50,28 +60,64 @@ const sendPush = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route =>
       'idempotency_conflict',
       'push_failed',
       'queue_unavailable',
+      'store_unavailable',
     ],
     async handler({ body, caller, headers, signal }) {
       const { respondAsync } = parsePrefer(headers.prefer)
-      const key = headers['idempotency-key']
-      if (key !== undefined && !IdempotencyKey.safeParse(key).success) {
-        throw new Problem('invalid_request', {
-          sentence: 'Idempotency-Key must have 1 to 255 visible ASCII characters',
-          field: 'Idempotency-Key',
-        })
-      }
-      const { pushId, result } = await gatewayPush(caller, body, {
-        ...(typeof key === 'string' && { idempotencyKey: key }),
+      const key = idempotencyKey(headers['idempotency-key'])
+      const { push, result } = await gatewayPush(caller, body, {
+        ...(key !== undefined && { idempotencyKey: key }),
         wait: !respondAsync,
         signal,
       })
-      if (respondAsync) {
-        const headers = { Location: `/v1/push/${pushId}`, 'Preference-Applied': 'respond-async' }
-        return { status: 202, headers, data: open(pushId, body.call_id) }
+      if (result) return endAnswer(push, result)
+      const isPromised = respondAsync || LANE_OF[push.kind] === 'messages'
+      if (!isPromised) return { data: openAnswer(push) }
+      return {
+        status: 202,
+        headers: {
+          Location: `/v1/push/${push.id}`,
+          ...(respondAsync && { 'Preference-Applied': 'respond-async' }),
+        },
+        data: openAnswer(push),
       }
-      return result ? answer(body.call_id, result) : { data: open(pushId, body.call_id) }
     },
   })
+
+/** 500 items with 4 kB of payload each. */
+const BATCH_BODY_LIMIT = '4mb'
+
+const sendBatch = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route => {
+  const pushBatch = createPushBatch(gatewayPush)
+  return route({
+    method: 'post',
+    path: '/v1/push/batch',
+    tag: 'Gateway',
+    summary: 'Push many things at once',
+    description:
+      'Up to 500 pushes of any kind. Each is judged by itself: what is wrong with one does not refuse the others. Calls are not waited for.',
+    auth: licenseAuth,
+    headers: { 'Idempotency-Key': 'The same key, `id` and item within 24 h is the same push.' },
+    body: PushBatch,
+    bodyLimit: BATCH_BODY_LIMIT,
+    replies: [{ status: 202, description: 'What became of each item.', schema: PushBatchAnswer }],
+    problems: ['invalid_request', 'license_key_required', 'license_invalid', 'store_unavailable'],
+    async handler({ body, caller, headers, signal }) {
+      const key = idempotencyKey(headers['idempotency-key'])
+      return { status: 202, data: await pushBatch(caller, body, { key, signal }) }
+    },
+  })
+}
+
+function idempotencyKey(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const key = IdempotencyKey.safeParse(value)
+  if (key.success) return key.data
+  throw new Problem('invalid_request', {
+    sentence: 'Idempotency-Key must have 1 to 255 visible ASCII characters',
+    field: 'Idempotency-Key',
+  })
+}
 
 const readPush = ({ licenseAuth, pushLogStore }: GatewayRouteDeps): Route =>
   route({
@@ -86,34 +132,6 @@ const readPush = ({ licenseAuth, pushLogStore }: GatewayRouteDeps): Route =>
     async handler({ params, caller }) {
       const record = await pushLogStore.find(caller.tenantId, params.id)
       if (!record) throw new Problem('unknown_push')
-      return { data: describe(record.id, record.callId, record) }
+      return { data: recordAnswer(record) }
     },
   })
-
-const open = (pushId: string, callId: string) => ({
-  delivered: false,
-  call_id: callId,
-  push_id: pushId,
-  status: 'queued',
-  token_valid: true,
-})
-
-/** FlowPBX counts every status but 200 as a failure, and a dead token is one. */
-function answer(callId: string, result: PushResult): Reply {
-  const described = describe(result.id, callId, result)
-  if (result.state === 'delivered') return { data: described }
-  const { delivered, ...extra } = described
-  throw new Problem('push_failed', { extra })
-}
-
-const describe = (id: string, callId: string, push: PushResult | PushRecord) => ({
-  delivered: push.state === 'delivered',
-  call_id: callId,
-  push_id: id,
-  status: push.state,
-  token_valid: push.state !== 'token_dead',
-  attempts: push.attempts,
-  ...(push.reason !== undefined && { reason: push.reason }),
-  ...(push.detail !== undefined && { detail: push.detail }),
-  ...(push.providerId !== undefined && { provider_id: push.providerId }),
-})

@@ -33,7 +33,7 @@ export function createApp({ routes, mounts = [], trustProxyHops, logger }: AppOp
   app.use(prepare)
   for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
     const served = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'))
-    for (const route of methods) served[route.method](...(route.body ? [parseJson] : []), serve(route))
+    for (const route of methods) served[route.method](...(route.body ? [parseJson(route)] : []), serve(route))
     served.all(refuseMethod(methods))
   }
   // After the routes, so that a call is not compared with the paths of pages first.
@@ -45,7 +45,8 @@ export function createApp({ routes, mounts = [], trustProxyHops, logger }: AppOp
   return app
 }
 
-const parseJson = express.json({ limit: BODY_LIMIT, type: () => true, strict: false })
+const parseJson = ({ bodyLimit }: Route): RequestHandler =>
+  express.json({ limit: bodyLimit ?? BODY_LIMIT, type: () => true, strict: false })
 
 const prepare: RequestHandler = (request, response, next) => {
   const id = newId()

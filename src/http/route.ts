@@ -60,6 +60,8 @@ export interface Route {
   description?: string
   auth: AuthScheme<unknown>
   body?: z.ZodType
+  /** For bodies that are large by their nature, like `4mb`. */
+  bodyLimit?: string
   params?: z.ZodObject
   query?: z.ZodObject
   /** Request headers that mean something here. */

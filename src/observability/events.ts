@@ -1,6 +1,8 @@
 import { SECOND } from '../lib/units.ts'
-import type { Push } from '../push/push.ts'
+import { callIdOf, type Push } from '../push/push.ts'
+import type { Provider } from '../push/push-kinds.ts'
 import type { PushResult } from '../push/push-result.ts'
+import type { BreakerScope } from '../push/token-breaker.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -11,23 +13,86 @@ export function createEvents(logger: Logger, metrics: Metrics) {
       const { provider, kind } = push
       metrics.pushes.inc({ provider, kind, state: result.state, reason: result.reason ?? '' })
       if (result.answeredAt)
-        metrics.pushSeconds.observe({ provider }, (result.answeredAt - push.acceptedAt) / SECOND)
-      const line = { push_id: push.id, call_id: push.content.callId, provider, ...result }
+        metrics.pushSeconds.observe({ provider, kind }, (result.answeredAt - push.acceptedAt) / SECOND)
+      const line = { push_id: push.id, call_id: callIdOf(push), kind, provider, ...result }
       // Rejected is our own payload, key or topic: a person must act, or no phone of this app will ring.
       if (result.state === 'rejected') logger.error(line, 'push rejected by the provider')
       else if (result.state === 'failed') logger.warn(line, 'push failed')
       else logger.debug(line, 'push ended')
     },
 
-    tokenInvalidated(push: Push, reason: string): void {
-      metrics.tokensInvalidated.inc({ provider: push.provider })
-      logger.info({ push_id: push.id, device_id: push.deviceId, reason }, 'device token invalidated')
+    /** The queue is away and this process sends the call by itself. */
+    callBypassed(push: Push, cause: Error): void {
+      metrics.bypassed.inc({ provider: push.provider })
+      logger.warn({ push_id: push.id, cause: cause.message }, 'queue away, sending the call from here')
+    },
+
+    /** Workers died of it over and over: somebody must look at it. */
+    pushParked(push: Push): void {
+      metrics.parked.inc({ kind: push.kind })
+      logger.error({ push_id: push.id, kind: push.kind }, 'push parked: its workers kept dying')
+    },
+
+    /** The messages of a provider wait, or go on. */
+    providerCircuit(provider: Provider, isOpen: boolean): void {
+      metrics.providerDown.set({ provider }, isOpen ? 1 : 0)
+      if (isOpen) logger.error({ provider }, 'provider fails, its messages wait')
+      else logger.warn({ provider }, 'provider is back, its messages go on')
+    },
+
+    /** Promised pushes that had no job in the queue. */
+    pushesRequeued(count: number): void {
+      metrics.requeued.inc(count)
+      logger.info({ count }, 'pushes without a job were queued again')
+    },
+
+    /** Something new is held against a token. */
+    tokenJudged(push: Push, { state, reason }: { state: 'quarantined' | 'dead'; reason: string }): void {
+      const counter = { quarantined: metrics.tokensQuarantined, dead: metrics.tokensInvalidated }[state]
+      counter.inc({ provider: push.provider })
+      logger.info({ push_id: push.id, device_id: push.deviceId, state, reason }, 'device token judged')
+    },
+
+    /** Many tokens of an app fail alike: a person must look at its configuration. Or that is over. */
+    tokenBreaker(app: BreakerScope, reason: string, isOpen: boolean): void {
+      const { appId, provider, environment } = app
+      const labels = { app: appId, provider, environment, reason }
+      metrics.tokenBreakerOpen.set(labels, isOpen ? 1 : 0)
+      if (isOpen) {
+        metrics.tokenBreakerOpened.inc(labels)
+        logger.error(
+          labels,
+          'many tokens fail alike, so it is not the tokens: none is given up for this reason',
+        )
+      } else logger.warn(labels, 'tokens no longer fail alike: they are judged again')
+    },
+
+    /** Devices nobody has seen for long. */
+    tokensPruned(count: number): void {
+      metrics.tokensPruned.inc(count)
+      logger.info({ count }, 'tokens of devices that were not seen for long were given up')
     },
 
     holdEnded(call: { id: string; outcome: string; waitedMs: number; wokeAfterMs?: number }): void {
       metrics.holds.observe({ outcome: call.outcome }, call.waitedMs / SECOND)
       if (call.wokeAfterMs !== undefined) metrics.wakeSeconds.observe(call.wokeAfterMs / SECOND)
       logger.debug(call, 'hold ended')
+    },
+
+    /** A failed one is tried again. */
+    webhookAttempted(result: 'delivered' | 'failed'): void {
+      metrics.webhookAttempts.inc({ result })
+    },
+
+    /** An owner was not told, and will not be unless he asks for it. His URL may hold a secret and is not logged. */
+    webhookGivenUp(
+      lost: { webhookId: string; tenantId: string; eventId: string; type: string; attempts: number },
+      why: { status?: number; error?: string },
+    ): void {
+      metrics.webhookAttempts.inc({ result: 'given_up' })
+      const { webhookId, tenantId, eventId, type, attempts } = lost
+      const line = { webhook_id: webhookId, tenant_id: tenantId, event_id: eventId, type, attempts, ...why }
+      logger.warn({ event: 'webhook.given_up', ...line }, 'webhook delivery given up')
     },
 
     /** Something failed while nobody waited for it. */

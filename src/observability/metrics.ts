@@ -8,8 +8,12 @@ export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
+  return { registry, ...pushMetrics(registers), ...callMetrics(registers), ...backgroundMetrics(registers) }
+}
+export type Metrics = ReturnType<typeof createMetrics>
+
+function pushMetrics(registers: Registry[]) {
   return {
-    registry,
     pushes: new Counter({
       name: 'wakeline_pushes_total',
       help: 'Pushes by how they ended.',
@@ -19,10 +23,67 @@ export function createMetrics() {
     pushSeconds: new Histogram({
       name: 'wakeline_push_seconds',
       help: 'From the acceptance of a push to the answer of its provider.',
-      labelNames: ['provider'],
+      labelNames: ['provider', 'kind'],
       buckets: CALL_SECONDS,
       registers,
     }),
+    bypassed: new Counter({
+      name: 'wakeline_calls_bypassed_total',
+      help: 'Calls sent by the process that accepted them, because the queue was away.',
+      labelNames: ['provider'],
+      registers,
+    }),
+    parked: new Counter({
+      name: 'wakeline_pushes_parked_total',
+      help: 'Pushes given up because their workers kept dying.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    requeued: new Counter({
+      name: 'wakeline_pushes_requeued_total',
+      help: 'Promised pushes that had no job in the queue and got a new one.',
+      registers,
+    }),
+    providerDown: new Gauge({
+      name: 'wakeline_provider_down',
+      help: '1 while the messages of a provider wait because it fails.',
+      labelNames: ['provider'],
+      registers,
+    }),
+    tokensInvalidated: new Counter({
+      name: 'wakeline_tokens_invalidated_total',
+      help: 'Device tokens found to be dead.',
+      labelNames: ['provider'],
+      registers,
+    }),
+    tokensQuarantined: new Counter({
+      name: 'wakeline_tokens_quarantined_total',
+      help: 'Device tokens that a provider spoke against, maybe for the fault of somebody else.',
+      labelNames: ['provider'],
+      registers,
+    }),
+    tokensPruned: new Counter({
+      name: 'wakeline_tokens_pruned_total',
+      help: 'Device tokens given up because their device was not seen for long.',
+      registers,
+    }),
+    tokenBreakerOpen: new Gauge({
+      name: 'wakeline_token_breaker_open',
+      help: '1 while too many tokens of an app fail alike to be believed.',
+      labelNames: ['app', 'provider', 'environment', 'reason'],
+      registers,
+    }),
+    tokenBreakerOpened: new Counter({
+      name: 'wakeline_token_breaker_opened_total',
+      help: 'How often too many tokens of an app failed alike.',
+      labelNames: ['app', 'provider', 'environment', 'reason'],
+      registers,
+    }),
+  }
+}
+
+function callMetrics(registers: Registry[]) {
+  return {
     holds: new Histogram({
       name: 'wakeline_hold_seconds',
       help: 'How long calls were held, by outcome.',
@@ -36,10 +97,15 @@ export function createMetrics() {
       buckets: CALL_SECONDS,
       registers,
     }),
-    tokensInvalidated: new Counter({
-      name: 'wakeline_tokens_invalidated_total',
-      help: 'Device tokens that a provider declared dead.',
-      labelNames: ['provider'],
+  }
+}
+
+function backgroundMetrics(registers: Registry[]) {
+  return {
+    webhookAttempts: new Counter({
+      name: 'wakeline_webhook_attempts_total',
+      help: 'Attempts to deliver an event to a webhook, by what came of them.',
+      labelNames: ['result'],
       registers,
     }),
     backgroundErrors: new Counter({
@@ -62,4 +128,3 @@ export function createMetrics() {
     }),
   }
 }
-export type Metrics = ReturnType<typeof createMetrics>

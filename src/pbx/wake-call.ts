@@ -6,8 +6,9 @@ import { callUuid, derivedId } from '../lib/ids.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
 import type { Events } from '../observability/events.ts'
-import type { Push } from '../push/push.ts'
-import type { SubmitCall } from '../push/submit.ts'
+import type { PushOf } from '../push/push.ts'
+import type { Privacy } from '../push/push-kinds.ts'
+import type { SubmitCall } from '../push/submit-call.ts'
 import type { CallEvents } from './call-events.ts'
 import type { CallSignals } from './call-signals.ts'
 import { type CallWake, freshContacts, outcomeOf } from './call-wake.ts'
@@ -31,6 +32,8 @@ export interface WakeCallDeps {
   keyring: Keyring
   events: Events
   clock: Clock
+  /** What Apple and Google may read of a call. */
+  privacy: Privacy
 }
 
 export interface WokenCall extends HoldResult {
@@ -147,7 +150,7 @@ function newCall(
     pushId: derivedId(id, deviceId),
     deviceId,
     deviceKey,
-    provider: kind === 'fcm' ? 'fcm' : 'apns',
+    provider: providerOf(kind),
   }))
   return { id, tenantId, callId, extension, startedAt, expiresAt: startedAt + ttlMs, dnd, pushes }
 }
@@ -157,18 +160,19 @@ function newCall(
  * only when not a single push could be handed over.
  */
 async function pushAll(
-  { submitCall, calls, keyring }: WakeCallDeps,
+  deps: WakeCallDeps,
   request: CallRequest,
   call: CallWake,
   tokens: readonly CallToken[],
 ): Promise<void> {
+  const { submitCall, calls } = deps
   const byDevice = new Map(tokens.map((token) => [token.deviceId, token]))
   const submitted = await Promise.allSettled(
     call.pushes.map(async ({ pushId, deviceId }) => {
       const token = byDevice.get(deviceId)
       // Gone since the call began, for example logged out: nobody to wake there.
       if (token)
-        await submitCall(toPush(keyring, request, call, pushId, token), calls.channelOf(call.id), 'late')
+        await submitCall(toPush(deps, request, call, pushId, token), calls.channelOf(call.id), 'late')
     }),
   )
   const failed = submitted.filter(({ status }) => status === 'rejected')
@@ -176,14 +180,22 @@ async function pushAll(
     throw (failed[0] as PromiseRejectedResult).reason
 }
 
-function toPush(keyring: Keyring, request: CallRequest, call: CallWake, id: string, token: CallToken): Push {
+function toPush(
+  { keyring, privacy }: WakeCallDeps,
+  request: CallRequest,
+  call: CallWake,
+  id: string,
+  token: CallToken,
+): PushOf<'call'> {
   return {
     id,
     tenantId: call.tenantId,
     kind: 'call',
-    provider: token.kind === 'fcm' ? 'fcm' : 'apns',
+    provider: providerOf(token.kind),
     environment: token.environment,
     appId: token.appId,
+    tokenKind: token.kind,
+    privacy,
     token: keyring.open(token.tokenSealed, tokenContext(token.tokenHash)),
     tokenHash: token.tokenHash,
     deviceId: token.deviceId,
@@ -198,6 +210,8 @@ function toPush(keyring: Keyring, request: CallRequest, call: CallWake, id: stri
     expiresAt: call.expiresAt,
   }
 }
+
+const providerOf = (kind: CallToken['kind']) => (kind === 'apns_voip' ? 'apns' : 'fcm')
 
 function wokeAfter(call: CallWake, { outcome, state }: HoldResult) {
   if (outcome !== 'registered') return {}

@@ -8,13 +8,17 @@ const KEEP_MS = 10 * MINUTE
 /** Safety net for a lost message. A push is answered in milliseconds, so half a second of silence is suspicious. */
 const POLL_MS = 500
 
-const keyOf = (pushId: string) => `push.${pushId}`
+/** Where the result of a push is kept for a while. */
+export const outcomeKey = (pushId: string): string => `push.${pushId}`
 
 /** Carries the result of a push from the worker to whoever waits for it, in whatever process. */
 export interface Outcomes {
   /** Name this process as the receiver of results. */
   readonly replyTo: string
+  /** The first result of a push is the one that counts; a later one is dropped. */
   report(result: PushResult, replyTo: string): Promise<void>
+  /** Keeps the result for whoever takes the push up again; nobody waits for it. */
+  note(result: PushResult): Promise<void>
   /** Waits for the result, at most `ms`; cancelled or too late, it is undefined. Begin before enqueueing. */
   wait(pushId: string, ms: number): { result: Promise<PushResult | undefined>; cancel(): void }
   /** Results that are there already. */
@@ -43,8 +47,12 @@ export function createOutcomes(signals: Signals, nodeId: string, onError: (error
   subscription.ready.catch(onError)
 
   const find = async (pushIds: readonly string[]): Promise<PushResult[]> => {
-    const values = await signals.get(pushIds.map(keyOf))
+    const values = await signals.get(pushIds.map(outcomeKey))
     return values.filter((value) => value !== undefined).map((value) => JSON.parse(value) as PushResult)
+  }
+  const keep = async (result: PushResult, channel?: string): Promise<void> => {
+    const signal = { key: outcomeKey(result.id), value: JSON.stringify(result), ttlMs: KEEP_MS }
+    await signals.putFirst({ ...signal, ...(channel !== undefined && { channel }) })
   }
   const poll = setInterval(() => {
     const before = performance.now() - POLL_MS
@@ -61,8 +69,8 @@ export function createOutcomes(signals: Signals, nodeId: string, onError: (error
 
   return {
     replyTo,
-    report: (result, channel) =>
-      signals.put({ key: keyOf(result.id), value: JSON.stringify(result), ttlMs: KEEP_MS, channel }),
+    report: (result, channel) => keep(result, channel),
+    note: (result) => keep(result),
     find,
     async refresh(pushId) {
       for (const result of await find([pushId])) tell(result)

@@ -9,11 +9,20 @@ export interface QueueBackend {
   producer: unknown
   /** For working on jobs: keeps trying for as long as it takes. */
   worker: unknown
+  /** False: whatever is asked of it now would wait for it to come, and happen when nobody wants it any more. */
+  isThere(): boolean
   prefix: string
 }
 
 export function redisBackend(producer: Redis, worker: Redis, prefix: string): QueueBackend {
-  return { factory: createRedisBackend as unknown as QueueBackend['factory'], producer, worker, prefix }
+  const isThere = () => producer.status === 'ready'
+  return {
+    factory: createRedisBackend as unknown as QueueBackend['factory'],
+    producer,
+    worker,
+    isThere,
+    prefix,
+  }
 }
 
 /**
@@ -26,6 +35,7 @@ export function postgresBackend(databaseUrl: string, prefix: string): QueueBacke
     factory: createPostgresBackend as unknown as QueueBackend['factory'],
     producer: { ...connection, connectionTimeoutMillis: 2_000 },
     worker: connection,
+    isThere: () => true,
     prefix,
   }
 }

@@ -13,8 +13,15 @@ export type Enqueue = <Name extends JobName>(
 export interface JobQueues {
   /** Adding an id that is still kept does nothing. Rejects when the store does not take the job. */
   enqueue: Enqueue
-  /** The same job at a fixed pace, once over all nodes. */
-  repeat<Name extends JobName>(name: Name, payload: Payload<Name>, everyMs: number): Promise<void>
+  /** Many jobs of one name in one round trip. */
+  enqueueAll<Name extends JobName>(
+    name: Name,
+    added: readonly { payload: Payload<Name>; jobId: string }[],
+  ): Promise<void>
+  /** Whether the job is still to be done, is over (its id is taken all the same), or was never there. */
+  fateOf(name: JobName, jobId: string): Promise<'due' | 'over' | 'unknown'>
+  /** The jobs that come at a fixed pace; safe to repeat, and to be repeated: a wiped queue has forgotten them. */
+  schedule(): Promise<void>
   /** Jobs per state, and the age of the oldest waiting one in milliseconds. */
   depth(queue: QueueName): Promise<{ counts: Record<string, number>; oldestMs: number }>
   /** Rejects when the store of the queue does not answer. */
@@ -27,6 +34,7 @@ export interface JobQueues {
 export function openJobQueues(backend: QueueBackend, onError: (error: Error) => void): JobQueues {
   const raw = new Map(QUEUE_NAMES.map((name) => [name, openQueue(name, backend, onError)]))
   const queueOf = (name: QueueName): Queue => {
+    if (!backend.isThere()) throw new Error('the store of the queue is away')
     const queue = raw.get(name)
     if (!queue) throw new Error(`no queue ${name}`)
     return queue
@@ -37,13 +45,29 @@ export function openJobQueues(backend: QueueBackend, onError: (error: Error) => 
     async enqueue(name, payload, jobId) {
       await queueOf(jobs[name].queue).add(name, payload, { ...optionsOf[name], jobId })
     },
-    async repeat(name, payload, everyMs) {
-      const { keepCompletedSeconds, keepFailedSeconds, queue } = jobs[name]
-      const opts = {
-        removeOnComplete: { age: keepCompletedSeconds },
-        removeOnFail: { age: keepFailedSeconds },
+    async enqueueAll(name, added) {
+      const opts = optionsOf[name]
+      await queueOf(jobs[name].queue).addBulk(
+        added.map(({ payload, jobId }) => ({ name, data: payload, opts: { ...opts, jobId } })),
+      )
+    },
+    async fateOf(name, jobId) {
+      const state = await queueOf(jobs[name].queue).getJobState(jobId)
+      if (state === 'unknown') return 'unknown'
+      return state === 'completed' || state === 'failed' ? 'over' : 'due'
+    },
+    async schedule() {
+      // One after the other: on PostgreSQL two nodes that add several at once can lock each other out.
+      for (const [name, { everyMs, queue, keepCompletedSeconds, keepFailedSeconds }] of Object.entries(
+        jobs,
+      )) {
+        if (everyMs === undefined) continue
+        const opts = {
+          removeOnComplete: { age: keepCompletedSeconds },
+          removeOnFail: { age: keepFailedSeconds },
+        }
+        await queueOf(queue).upsertJobScheduler(name, { every: everyMs }, { name, data: {}, opts })
       }
-      await queueOf(queue).upsertJobScheduler(name, { every: everyMs }, { name, data: payload, opts })
     },
     async depth(queue) {
       const [counts, [oldest]] = await Promise.all([

@@ -1,6 +1,6 @@
 import { type Job, UnrecoverableError, Worker } from 'bullmq'
 import { toError } from '../lib/error.ts'
-import type { Lane } from '../push/push.ts'
+import type { Lane } from '../push/push-kinds.ts'
 import type { QueueBackend } from './backend.ts'
 import { type JobName, jobs, type Payload, QUEUE_NAMES, type QueueName, queues } from './jobs.ts'
 
@@ -22,13 +22,17 @@ export interface Processor<Name extends JobName> {
 /** A job without a processor does not compile. */
 export type Processors = { [Name in JobName]: Processor<Name> }
 
-/** Thrown by a processor: try again, and not before `delayMs` when the other side asked for it. */
+/** Thrown by a processor: try again. */
 export class RetryLater extends Error {
   override readonly name = 'RetryLater'
+  /** Not before so many milliseconds, when the other side asked for it. */
   readonly delayMs: number | undefined
-  constructor(reason: string, delayMs?: number) {
+  /** Nothing of the queue is worth a try for so many milliseconds: this process takes no job from it. */
+  readonly holdQueueMs: number | undefined
+  constructor(reason: string, wait: { delayMs?: number | undefined; holdQueueMs?: number | undefined } = {}) {
     super(reason)
-    this.delayMs = delayMs
+    this.delayMs = wait.delayMs
+    this.holdQueueMs = wait.holdQueueMs
   }
 }
 
@@ -37,12 +41,14 @@ export interface Workers {
   close(ms: number): Promise<void>
 }
 
+interface WorkerOptions {
+  lanes: readonly Lane[]
+  concurrency: number
+  onError: (error: Error) => void
+}
+
 /** The one file that knows BullMQ's Worker; when to try again is decided here, what to do is decided by the processor. */
-export function runWorkers(
-  processors: Processors,
-  backend: QueueBackend,
-  options: { lanes: readonly Lane[]; concurrency: number; onError: (error: Error) => void },
-): Workers {
+export function runWorkers(processors: Processors, backend: QueueBackend, options: WorkerOptions): Workers {
   const wanted = QUEUE_NAMES.filter((name) => options.lanes.includes(queues[name].lane))
   const workers = wanted.map((name) => startWorker(name, processors, backend, options))
   return {
@@ -56,12 +62,12 @@ function startWorker(
   name: QueueName,
   processors: Processors,
   backend: QueueBackend,
-  { concurrency, onError }: { concurrency: number; onError: (error: Error) => void },
+  { concurrency, onError }: WorkerOptions,
 ): Worker {
   const { lockMs, stalledCheckMs, maxStalledCount, concurrency: own } = queues[name]
-  const worker = new Worker(
+  const worker: Worker = new Worker(
     name,
-    (job: Job) => runJob(processors, job),
+    (job: Job) => runJob(processors, job, (ms) => hold(worker, ms, onError)),
     {
       connection: backend.worker,
       prefix: backend.prefix,
@@ -79,42 +85,64 @@ function startWorker(
   worker.on('failed', (job, error) => {
     // Our own failures have been dealt with in the processor; this is the queue's verdict on a job nobody finished.
     if (!job || !/stalled more than allowable limit/.test(error.message)) return
-    const processor = processorOf(processors, job)
-    processor
-      ?.abandoned?.(job.data as never, error.message, job.id ?? '')
-      ?.catch((e: unknown) => onError(toError(e)))
+    abandon(processors, job, error.message).catch((e: unknown) => onError(toError(e)))
   })
   return worker
 }
 
-async function runJob(processors: Processors, job: Job): Promise<void> {
-  const processor = processorOf(processors, job)
-  if (!processor) throw new UnrecoverableError(`no processor for a job named ${job.name}`)
+async function runJob(processors: Processors, job: Job, holdQueue: (ms: number) => void): Promise<void> {
   const number = job.attemptsMade
   const last = number + 1 >= (job.opts.attempts ?? 1)
   try {
-    await processor.run(
-      job.data as never,
-      { number, last, pauseMs: plannedPause(job.name, number + 1) },
-      job.id ?? '',
-    )
+    const { processor, payload } = open(processors, job)
+    await processor.run(payload, { number, last, pauseMs: plannedPause(job.name, number + 1) }, job.id ?? '')
   } catch (thrown) {
-    if (thrown instanceof RetryLater) throw thrown
-    throw new UnrecoverableError(toError(thrown).message)
+    if (!(thrown instanceof RetryLater)) throw new UnrecoverableError(toError(thrown).message)
+    if (thrown.holdQueueMs !== undefined) holdQueue(thrown.holdQueueMs)
+    throw thrown
   }
 }
 
-const processorOf = (processors: Processors, job: Job): Processor<JobName> | undefined =>
-  (processors as Record<string, Processor<JobName>>)[job.name]
+async function abandon(processors: Processors, job: Job, reason: string): Promise<void> {
+  const { processor, payload } = open(processors, job)
+  await processor.abandoned?.(payload, reason, job.id ?? '')
+}
+
+/** Throws for a job that no processor of this version understands; its reason is then seen on the board. */
+function open(processors: Processors, job: Job): { processor: Processor<JobName>; payload: never } {
+  const processor = (processors as Record<string, Processor<JobName>>)[job.name]
+  if (!processor) throw new Error(`no processor for a job named ${job.name}`)
+  const payload = jobs[job.name as JobName].payload.safeParse(job.data)
+  if (payload.success) return { processor, payload: payload.data as never }
+  const [issue] = payload.error.issues
+  throw new Error(
+    `the job's data has another shape than this worker knows: ${issue?.path.join('.') || 'all of it'}`,
+  )
+}
+
+const held = new WeakSet<Worker>()
+
+/** Local to this process, so that it ends with the process and needs no store. */
+function hold(worker: Worker, ms: number, onError: (error: Error) => void): void {
+  if (held.has(worker)) return
+  held.add(worker)
+  const resume = () => {
+    held.delete(worker)
+    if (!worker.closing) Promise.resolve(worker.resume()).catch((error: unknown) => onError(toError(error)))
+  }
+  worker.pause(true).catch((error: unknown) => onError(toError(error)))
+  setTimeout(resume, ms).unref()
+}
 
 function plannedPause(name: string, attemptsMade: number): number {
-  const pauses = jobs[name as JobName]?.pauses ?? []
-  return pauses[attemptsMade - 1] ?? pauses.at(-1) ?? 0
+  const { pauses, jitter = 0 } = jobs[name as JobName] ?? { pauses: [] }
+  const pause = pauses[attemptsMade - 1] ?? pauses.at(-1) ?? 0
+  return Math.round(pause * (1 - jitter * Math.random()))
 }
 
 function pauseBefore(attemptsMade: number, _type?: string, error?: Error, job?: { name: string }): number {
   const asked = error instanceof RetryLater ? error.delayMs : undefined
-  return Math.max(plannedPause(job?.name ?? '', attemptsMade), asked ?? 0)
+  return asked ?? plannedPause(job?.name ?? '', attemptsMade)
 }
 
 /**

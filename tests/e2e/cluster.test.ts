@@ -122,6 +122,45 @@ describe('the pushes in flight of a calls worker that was killed', () => {
   })
 })
 
+test('API and workers start before Redis, send calls without it, and go on with it as soon as it comes', async () => {
+  const gone = await startRedisServer()
+  await gone.kill()
+  const options = { backend: 'redis', redisUrl: gone.url, messageWorkers: 1 } as const
+  await inCluster(options, async (cluster) => {
+    const [api] = urlsOf(cluster)
+    expect(await readiness(api)).toEqual({
+      status: 503,
+      checks: { database: 'ok', queue: 'failed', signals: 'failed' },
+    })
+    for (const program of [...cluster.apis, ...cluster.callWorkers, ...cluster.messageWorkers]) {
+      expect(program.output().match(/Redis at REDIS_URL cannot be reached/g)).toHaveLength(1)
+    }
+    const [call, message] = [apnsToken(), apnsToken()]
+    const sent = await cluster.push(api, { push_token: call })
+    expect(sent.json.data).toMatchObject({ delivered: true })
+    const stored = {
+      kind: 'message',
+      message_id: 'm1',
+      text: 'Hello',
+      caller_id: undefined,
+      call_id: undefined,
+    }
+    expect((await cluster.push(api, { push_token: message, ...stored })).status).toBe(202)
+
+    await using _redis = await startRedisServer({ port: gone.port })
+    await until(async () => (await readiness(api)).status === 200, { description: 'the API is ready' })
+    const later = apnsToken()
+    await cluster.push(api, { push_token: later })
+    await until(() => sentTo(cluster).length === 3, {
+      description: 'the message has been found by the sweep',
+      timeoutMs: 15 * SECOND,
+    })
+    expect(sentTo(cluster)).toEqual([call, message, later].sort())
+    const workersOwn = cluster.apis[0]?.output().match(/queue away, sending the call from here/g)
+    expect(workersOwn).toHaveLength(1)
+  })
+})
+
 describe('API and worker refuse to start with one sentence', () => {
   test('on a Redis that may drop calls', async () => {
     await using redis = await startRedisServer({ args: ['--maxmemory-policy', 'allkeys-lru'] })
@@ -134,13 +173,12 @@ describe('API and worker refuse to start with one sentence', () => {
     }
   })
 
-  test('without Redis', async () => {
-    const gone = await startRedisServer()
-    await gone.kill()
+  test('on a Redis that does not let them in', async () => {
+    await using redis = await startRedisServer({ args: ['--requirepass', 'secret'] })
     await using database = await cloneDatabase()
-    for (const { exit, said } of await runBoth(environment(database.url, gone.url))) {
+    for (const { exit, said } of await runBoth(environment(database.url, redis.url))) {
       expect(exit.code).toBe(1)
-      expect(said).toEqual([expect.stringMatching(/^wakeline: Redis at REDIS_URL cannot be reached/)])
+      expect(said).toEqual([expect.stringMatching(/^wakeline: Redis at REDIS_URL does not let us in/)])
     }
   })
 
@@ -180,6 +218,12 @@ describe('API and worker refuse to start with one sentence', () => {
 
 function urlsOf({ urls: [first = '', second = ''] }: Cluster): [string, string] {
   return [first, second]
+}
+
+async function readiness(api: string) {
+  const response = await fetch(`${api}/readyz`)
+  const { checks } = (await response.json()) as { checks: Record<string, string> }
+  return { status: response.status, checks }
 }
 
 const pushArrived = ({ simulators }: Cluster, token: string) =>

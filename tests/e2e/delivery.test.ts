@@ -122,6 +122,8 @@ describe.each(BACKENDS)('delivery on %s', (backend) => {
       provider: 'apns',
       environment: 'production',
       appId: 'default',
+      tokenKind: 'apns_voip',
+      privacy: 'full',
       token: apnsToken(),
       tokenHash: 'ab'.repeat(32),
       content: { callId: callId(), callUuid: '0197a6a0-0000-8000-8000-000000000002', callerId: '1' },
@@ -129,7 +131,7 @@ describe.each(BACKENDS)('delivery on %s', (backend) => {
       expiresAt: Date.now() + 10_000,
     } as const
     const attempt = { number: 0, last: false, pauseMs: 250 }
-    await Promise.all(Array.from({ length: 10 }, () => context.deliver(push, 'nobody', attempt)))
+    await Promise.all(Array.from({ length: 10 }, () => context.deliverCall(push, 'nobody', attempt)))
     expect(gateway.simulators.apns.received.filter(({ token }) => token === push.token)).toHaveLength(1)
     expect(await gateway.pushLog()).toHaveLength(1)
   })

@@ -6,10 +6,12 @@ import { newId } from '../../src/lib/ids.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
 import { createTenant } from '../../src/operator/create-tenant.ts'
 import { createCallSignals } from '../../src/pbx/call-signals.ts'
+import type { Lane } from '../../src/push/push-kinds.ts'
 import { runApi } from '../../src/run-api.ts'
 import type { RegistryPhoneOptions } from '../../src/simulators/phone-registry.ts'
 import { type Simulators, startSimulators } from '../../src/simulators/simulators.ts'
 import { startWorkers } from '../../workers/start-workers.ts'
+import { until } from './conditions.ts'
 import { cloneDatabase } from './databases.ts'
 import { sharedRedisUrl } from './redis-server.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -26,7 +28,8 @@ export interface GatewayOptions {
   logger?: Logger
   /** API processes' worth of contexts over the same stores. */
   nodes?: number
-  workers?: boolean
+  /** Which lanes this process works on; both if absent. */
+  workers?: boolean | readonly Lane[]
 }
 
 /** One answer of the API, read whole. */
@@ -60,7 +63,8 @@ export async function startTestGateway(options: GatewayOptions) {
     const [first] = nodes
     if (!first) throw new Error('a gateway needs a node')
     if (options.workers !== false) {
-      releaser.add(await startWorkers(first.context, ['calls', 'messages']), (open) => open.close(2_000))
+      const lanes = Array.isArray(options.workers) ? options.workers : (['calls', 'messages'] as const)
+      releaser.add(startWorkers(first.context, lanes), (open) => open.close(2_000))
     }
     const tenant = await createTenant(first.context, { name: 'test', tier: 'professional' })
     return {
@@ -139,6 +143,31 @@ function surface(first: Node, nodes: readonly Node[], simulators: Simulators, te
           ...change,
         },
       }),
+    /** `POST /v1/push` of a chat message for an Android phone. */
+    message: (change: Record<string, unknown> = {}, options: RequestOptions = {}) =>
+      request('POST', '/v1/push', {
+        ...options,
+        body: {
+          license_key: tenant.licenseKey,
+          kind: 'message',
+          push_token: fcmToken(),
+          push_platform: 'fcm',
+          message_id: newId(),
+          text: 'Are you coming?',
+          ...change,
+        },
+      }),
+    /** What the gateway tells of a push, once it has ended. */
+    ended: (pushId: string, timeoutMs = 15_000) =>
+      until(
+        async () => {
+          const { json } = await request('GET', `/v1/push/${pushId}`, {
+            headers: { 'x-license-key': tenant.licenseKey },
+          })
+          return ['queued', 'sending'].includes(json.data?.status) ? undefined : json.data
+        },
+        { timeoutMs, description: `push ${pushId} has ended` },
+      ),
     /** A held call. */
     call: (
       extension: string,

@@ -1,0 +1,77 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Failure, Outcome, PushProvider } from './outcome.ts'
+import type { ApnsEnvironment, Push } from './push.ts'
+import type { Provider } from './push-kinds.ts'
+import type { PushLog } from './push-log.ts'
+import type { TokenState } from './push-result.ts'
+import type { TokenVerdicts } from './token-verdicts.ts'
+
+/** What came of one try, and what it taught us about the token. Times are milliseconds since the epoch. */
+export interface Tried {
+  outcome: Outcome
+  tokenState: TokenState
+  sentAt: number
+  answeredAt: number
+}
+
+export interface SendTryDeps {
+  providers: Readonly<Record<Provider, PushProvider>>
+  verdicts: TokenVerdicts
+  pushLog: PushLog
+  clock: Clock
+}
+
+const OTHER: Record<ApnsEnvironment, ApnsEnvironment> = { production: 'sandbox', sandbox: 'production' }
+
+/**
+ * One try of a push of any kind: at the vendor, at the vendor's other gateway if the token may belong there, and in the books of
+ * the token. Neither the queue nor the row is touched.
+ *
+ * @param attempt 1 for the first @param withinMs the longest that the answer is worth waiting for
+ */
+export function createSendTry(deps: SendTryDeps) {
+  const { verdicts } = deps
+  return async function sendTry(push: Push, attempt: number, withinMs: number): Promise<Tried> {
+    const until = deps.clock.now() + withinMs
+    const environment = verdicts.environmentOf(push)
+    const first = await sendOnce(deps, push, environment, attempt, until)
+    const { outcome } = first
+    if (outcome.kind === 'rejected' && outcome.tryOtherEnvironment && deps.clock.now() < until) {
+      const second = await sendOnce(deps, push, OTHER[environment], attempt, until)
+      if (second.outcome.kind === 'accepted') {
+        await verdicts.moved(push, OTHER[environment])
+        return { ...second, tokenState: 'valid' }
+      }
+    }
+    const isAccused =
+      outcome.kind === 'token_dead' || (outcome.kind === 'rejected' && outcome.class === 'token')
+    const tokenState = isAccused ? await verdicts.accuse(push, outcome, first.sentAt) : 'valid'
+    return { ...first, tokenState }
+  }
+}
+export type SendTry = ReturnType<typeof createSendTry>
+
+async function sendOnce(
+  { providers, verdicts, pushLog, clock }: SendTryDeps,
+  push: Push,
+  environment: ApnsEnvironment,
+  attempt: number,
+  until: number,
+): Promise<Omit<Tried, 'tokenState'>> {
+  const sentAt = clock.now()
+  const there = environment === push.environment ? push : { ...push, environment }
+  const outcome = await providers[push.provider].send(there, AbortSignal.timeout(Math.max(1, until - sentAt)))
+  const answeredAt = clock.now()
+  verdicts.observe(there, outcome)
+  if (outcome.kind !== 'accepted') {
+    pushLog.tried(push, { number: attempt, environment, sentAt, answeredAt, ...asAttempt(outcome) })
+  }
+  return { outcome, sentAt, answeredAt }
+}
+
+const asAttempt = ({ kind, class: faultClass, status, reason }: Failure) => ({
+  outcome: kind,
+  class: faultClass,
+  reason,
+  ...(status !== undefined && { status }),
+})

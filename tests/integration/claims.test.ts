@@ -1,0 +1,92 @@
+import fc from 'fast-check'
+import { newId } from '../../src/lib/ids.ts'
+import { createClaims } from '../../src/push/claims.ts'
+import { outcomeKey } from '../../src/push/outcomes.ts'
+import { BACKENDS } from '../support/gateway.ts'
+import { openSignals } from '../support/stores.ts'
+
+describe.each(BACKENDS)('the right to send a call on %s', (backend) => {
+  let signals: Awaited<ReturnType<typeof openSignals>>
+  beforeAll(async () => {
+    signals = await openSignals(backend)
+  })
+  afterAll(() => signals[Symbol.asyncDispose]())
+
+  const errors: Error[] = []
+  const claimsOf = (which: 'one' | 'two') => createClaims(signals[which], (error) => errors.push(error))
+
+  test('is given once per try, to whoever asks first', async () => {
+    const id = newId()
+    const asked = Array.from({ length: 40 }, (_, i) =>
+      claimsOf(i % 2 ? 'one' : 'two').take(id, 0, `worker ${i}`),
+    )
+    const rights = await Promise.all(asked)
+    expect(rights.filter(({ is }) => is === 'granted')).toHaveLength(1)
+    expect(rights.filter(({ is }) => is === 'lost')).toHaveLength(39)
+  })
+
+  test('is not given for the next try while nobody knows how the last one ended', async () => {
+    const [id, claims] = [newId(), claimsOf('one')]
+    expect(await claims.take(id, 0, 'a')).toEqual({ is: 'granted' })
+    expect(await claimsOf('two').take(id, 1, 'b')).toEqual({ is: 'lost' })
+  })
+
+  test('is given for the next try when the last one came to nothing', async () => {
+    const [id, claims] = [newId(), claimsOf('one')]
+    await claims.take(id, 0, 'a')
+    await claims.release(id, 0)
+    // The job was taken from a worker that died after its try: that try is not made again.
+    expect(await claimsOf('two').take(id, 0, 'b')).toEqual({ is: 'over' })
+    expect(await claimsOf('two').take(id, 1, 'b')).toEqual({ is: 'granted' })
+    expect(await claims.take(id, 1, 'a')).toEqual({ is: 'lost' })
+  })
+
+  test('is replaced by the result when there is one: a queue may repeat a job that had ended well', async () => {
+    const [id, claims] = [newId(), claimsOf('one')]
+    const result = { id, state: 'delivered', attempts: 1, closedAt: 5 } as const
+    await claims.take(id, 0, 'a')
+    await signals.one.putFirst({ key: outcomeKey(id), value: JSON.stringify(result), ttlMs: 10_000 })
+    expect(await claims.take(id, 0, 'b')).toEqual({ is: 'known', result })
+    expect(await claims.take(id, 1, 'b')).toEqual({ is: 'known', result })
+  })
+
+  test('whatever workers do and wherever they die, the phone rings at most once', async () => {
+    // What a worker that got the right meets: the provider takes the push, refuses it for now, or the worker dies on the way.
+    const fate = fc.constantFrom(
+      'accepted',
+      'again',
+      'dies before sending',
+      'dies after sending',
+      'dies after release',
+    )
+    const run = fc.record({
+      by: fc.constantFrom('one' as const, 'two' as const),
+      fate,
+      repeated: fc.boolean(),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(run, { minLength: 1, maxLength: 12 }), async (runs) => {
+        const id = newId()
+        let [attempt, rings] = [0, 0]
+        for (const { by, fate, repeated } of runs) {
+          const claims = claimsOf(by)
+          const right = await claims.take(id, attempt, by)
+          if (right.is === 'over') attempt += 1
+          if (right.is === 'granted') {
+            if (fate === 'accepted' || fate === 'dies after sending') rings += 1
+            if (fate === 'accepted') {
+              const value = JSON.stringify({ id, state: 'delivered', attempts: 1, closedAt: 1 })
+              await signals[by].putFirst({ key: outcomeKey(id), value, ttlMs: 60_000 })
+            }
+            if (fate === 'again' || fate === 'dies after release') await claims.release(id, attempt)
+            // The queue counts a try that ended; one whose worker died keeps its number.
+            if (fate === 'again' || (fate === 'accepted' && repeated)) attempt += 1
+          }
+        }
+        expect(rings).toBeLessThanOrEqual(1)
+      }),
+      { numRuns: 100 },
+    )
+    expect(errors).toEqual([])
+  })
+})
