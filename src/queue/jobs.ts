@@ -99,6 +99,8 @@ interface QueueSpec {
   stalledCheckMs: number
   /** How often a job may be taken from a dead worker before it is parked as failed. */
   maxStalledCount: number
+  /** What a dead worker had in hand comes back all at once; with this it is taken up at random moments of so many ms. */
+  apartMs: number
 }
 
 /** Enough to keep the connection to a provider busy, few enough that a provider's outage leaves little in hand. */
@@ -109,6 +111,8 @@ const messages = {
   lockMs: 15 * SECOND,
   stalledCheckMs: 10 * SECOND,
   maxStalledCount: 3,
+  // One push of which workers die would take the same others with it each time, until they are all parked.
+  apartMs: 5 * SECOND,
 } as const
 
 /**
@@ -122,6 +126,8 @@ export const queues = {
     lockMs: 4 * SECOND,
     stalledCheckMs: 2 * SECOND,
     maxStalledCount: 2,
+    // A phone rings only for so long.
+    apartMs: 0,
   },
   'messages-apns': messages,
   'messages-fcm': messages,

@@ -95,12 +95,20 @@ async function runJob(processors: Processors, job: Job, holdQueue: (ms: number) 
   const last = number + 1 >= (job.opts.attempts ?? 1)
   try {
     const { processor, payload } = open(processors, job)
+    keepApart(job)
     await processor.run(payload, { number, last, pauseMs: plannedPause(job.name, number + 1) }, job.id ?? '')
   } catch (thrown) {
     if (!(thrown instanceof RetryLater)) throw new UnrecoverableError(toError(thrown).message)
     if (thrown.holdQueueMs !== undefined) holdQueue(thrown.holdQueueMs)
     throw thrown
   }
+}
+
+/** Puts a job off that comes back from a dead worker, once each time: a try that was put off counts, one that died does not. */
+function keepApart({ queueName, stalledCounter, attemptsMade }: Job): void {
+  const { apartMs } = queues[queueName as QueueName]
+  if (apartMs === 0 || stalledCounter <= attemptsMade) return
+  throw new RetryLater('its worker died', { delayMs: Math.round(apartMs * Math.random()) })
 }
 
 async function abandon(processors: Processors, job: Job, reason: string): Promise<void> {

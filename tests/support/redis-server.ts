@@ -77,7 +77,7 @@ function answers(port: number): Promise<boolean> {
   socket.once('error', () => resolve(false))
   socket.once('close', () => resolve(false))
   socket.once('data', (data) => {
-    resolve(data.toString().startsWith('+PONG'))
+    resolve(/^\+PONG|^-NOAUTH/.test(data.toString()))
     socket.destroy()
   })
   return promise
