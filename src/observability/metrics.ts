@@ -8,7 +8,13 @@ export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  return { registry, ...pushMetrics(registers), ...callMetrics(registers), ...backgroundMetrics(registers) }
+  return {
+    registry,
+    ...pushMetrics(registers),
+    ...laneMetrics(registers),
+    ...callMetrics(registers),
+    ...backgroundMetrics(registers),
+  }
 }
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -30,23 +36,6 @@ function pushMetrics(registers: Registry[]) {
     bypassed: new Counter({
       name: 'wakeline_calls_bypassed_total',
       help: 'Calls sent by the process that accepted them, because the queue was away.',
-      labelNames: ['provider'],
-      registers,
-    }),
-    parked: new Counter({
-      name: 'wakeline_pushes_parked_total',
-      help: 'Pushes given up because their workers kept dying.',
-      labelNames: ['kind'],
-      registers,
-    }),
-    requeued: new Counter({
-      name: 'wakeline_pushes_requeued_total',
-      help: 'Promised pushes that had no job in the queue and got a new one.',
-      registers,
-    }),
-    providerDown: new Gauge({
-      name: 'wakeline_provider_down',
-      help: '1 while the messages of a provider wait because it fails.',
       labelNames: ['provider'],
       registers,
     }),
@@ -77,6 +66,39 @@ function pushMetrics(registers: Registry[]) {
       name: 'wakeline_token_breaker_opened_total',
       help: 'How often too many tokens of an app failed alike.',
       labelNames: ['app', 'provider', 'environment', 'reason'],
+      registers,
+    }),
+  }
+}
+
+/** What the lanes owe and what stands in their way. */
+function laneMetrics(registers: Registry[]) {
+  return {
+    parked: new Counter({
+      name: 'wakeline_pushes_parked_total',
+      help: 'Pushes given up because their workers kept dying.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    providerDown: new Gauge({
+      name: 'wakeline_provider_down',
+      help: '1 while the messages of a provider wait because it fails.',
+      labelNames: ['provider'],
+      registers,
+    }),
+    pendingPushes: new Gauge({
+      name: 'wakeline_pushes_pending',
+      help: 'Promised pushes that have not ended, over all nodes.',
+      registers,
+    }),
+    pendingOldestSeconds: new Gauge({
+      name: 'wakeline_pushes_pending_oldest_seconds',
+      help: 'Age of the oldest promised push that has not ended.',
+      registers,
+    }),
+    requeued: new Counter({
+      name: 'wakeline_pushes_requeued_total',
+      help: 'Promised pushes that had no job in the queue and got a new one.',
       registers,
     }),
   }

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config } from '../config/config.ts'
 import { type HttpServer, listen } from '../http/server.ts'
+import type { Clock } from '../lib/clock.ts'
 import { within } from '../lib/deadline.ts'
 import { toError } from '../lib/error.ts'
 import { SECOND } from '../lib/units.ts'
 import type { Events } from '../observability/events.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { PendingPushStore } from '../push/pending-push-store.ts'
 import type { JobQueues } from '../queue/job-queues.ts'
 import { QUEUE_NAMES, type QueueName } from '../queue/jobs.ts'
 
@@ -16,6 +18,8 @@ export interface MetricsServerDeps {
   config: Pick<Config, 'metrics'>
   metrics: Metrics
   queues: Pick<JobQueues, 'depth'>
+  pendingPushes: Pick<PendingPushStore, 'backlog'>
+  clock: Clock
   events: Pick<Events, 'backgroundError'>
 }
 
@@ -44,7 +48,7 @@ async function answer(
   }
   if (path === '/healthz') return send(response, 200, 'application/json', '{"status":"ok"}')
   try {
-    await Promise.all(QUEUE_NAMES.map((queue) => measure(deps, queue)))
+    await Promise.all([...QUEUE_NAMES.map((queue) => measure(deps, queue)), measurePending(deps)])
     const { registry } = deps.metrics
     send(response, 200, registry.contentType, await registry.metrics())
   } catch (thrown) {
@@ -64,6 +68,19 @@ async function measure({ metrics, queues, events }: MetricsServerDeps, queue: Qu
       if (labels.queue === queue) metrics.queueJobs.remove(labels)
     }
     metrics.queueOldestSeconds.remove({ queue })
+    events.backgroundError('metrics', toError(thrown))
+  }
+}
+
+/** What is promised counts in the database: a queue may have forgotten it. */
+async function measurePending({ metrics, pendingPushes, events, clock }: MetricsServerDeps): Promise<void> {
+  try {
+    const { count, oldest } = await within(DEPTH_MS, 'counting promises', pendingPushes.backlog())
+    metrics.pendingPushes.set(count)
+    metrics.pendingOldestSeconds.set(oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / SECOND)
+  } catch (thrown) {
+    metrics.pendingPushes.remove()
+    metrics.pendingOldestSeconds.remove()
     events.backgroundError('metrics', toError(thrown))
   }
 }

@@ -35,6 +35,11 @@ describe.each(BACKENDS)('/metrics on %s', (backend) => {
     const text = await scrape(server.url)
     expect(value(text, 'wakeline_queue_jobs{queue="calls",state="waiting"}')).toBe(1)
     expect(value(text, 'wakeline_queue_oldest_seconds{queue="calls"}')).toBeLessThan(30)
+    expect(value(text, 'wakeline_pushes_pending')).toBe(0)
+    await gateway.message()
+    const later = await scrape(server.url)
+    expect(value(later, 'wakeline_pushes_pending')).toBe(1)
+    expect(value(later, 'wakeline_pushes_pending_oldest_seconds')).toBeGreaterThan(0)
     for (const name of [
       'wakeline_pushes_total',
       'wakeline_hold_seconds',
