@@ -12,6 +12,8 @@ import { because, type OwnReason, type PushResult } from './push-result.ts'
 import type { SendTry } from './send-try.ts'
 
 const ROW_MS = SECOND
+/** A try is over after 3 s (the longest time-out of a provider), and its result is known a moment later. */
+const ALIVE_MS = 3.5 * SECOND
 
 export interface Attempt {
   /** 0 for the first. */
@@ -56,11 +58,14 @@ export function createDeliverCall(deps: DeliverCallDeps) {
     // Before the deadline is looked at: a push that a lost worker has sent did not expire unsent, however late it is now.
     const right = await claims.take(push.id, attempt.number, replyTo)
     if (right.is === 'known') return closeRow(push, right.result)
-    if (right.is === 'lost') return end(push, replyTo, attempts, 'worker_lost')
-    if (right.is === 'over' && !attempt.last) return { done: false, reason: 'the try was made before' }
+    if (right.is === 'over') return { done: false, reason: 'this try was made before' }
+    if (right.is === 'lost') {
+      // Whoever began it may be alive: a worker that lost only its lock, or the one that got the job while we gave up on the queue.
+      const result = await outcomes.wait(push.id, ALIVE_MS).result
+      return result ? closeRow(push, result) : end(push, replyTo, attempts, 'worker_lost')
+    }
     const left = push.expiresAt - clock.now()
     if (left <= 0) return end(push, replyTo, attempts, 'expired')
-    if (right.is === 'over') return end(push, replyTo, attempts, 'worker_lost')
 
     const tried = await sendTry(push, attempts, left)
     const { outcome } = tried

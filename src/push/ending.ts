@@ -3,10 +3,11 @@ import type { PushResult } from './push-result.ts'
 import type { Tried } from './send-try.ts'
 
 /** How a push ends when this try is its last. */
-export function endingOf({ outcome, tokenState, sentAt, answeredAt }: Tried) {
+export function endingOf({ outcome, tokenState, environment, sentAt, answeredAt }: Tried) {
   return {
     ...stateOf(outcome),
     ...(tokenState !== 'valid' && { tokenState }),
+    ...(environment && { environment }),
     sentAt,
     answeredAt,
   }

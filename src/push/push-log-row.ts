@@ -30,7 +30,10 @@ const RESULT_COLUMNS = [
 
 /** The assignments that end a push, taken from the row `alias`: `excluded` in an upsert. */
 export const setResult = (alias: string): string =>
-  RESULT_COLUMNS.map((column) => `${column} = ${alias}.${column}`).join(', ')
+  [
+    ...RESULT_COLUMNS.map((column) => `${column} = ${alias}.${column}`),
+    `environment = coalesce(${alias}.environment, push_logs.environment)`,
+  ].join(', ')
 
 /** An open row, or a closed one if there is a result. */
 export function toRow(push: Push, result?: PushResult) {
@@ -40,7 +43,7 @@ export function toRow(push: Push, result?: PushResult) {
     license_id: push.licenseId,
     kind: push.kind,
     provider: push.provider,
-    environment: push.environment,
+    environment: result?.environment ?? push.environment,
     app_id: push.appId,
     token_hash: push.tokenHash,
     device_id: push.deviceId,

@@ -19,6 +19,8 @@ export interface PushResult {
   providerId?: string
   /** The HTTP status of the provider's last answer. */
   providerStatus?: number
+  /** Apple's gateway that was asked, where it is another one than the push named. */
+  environment?: ApnsEnvironment
   /** Absent: valid, as far as we know. */
   tokenState?: Exclude<TokenState, 'valid'>
   /** When a worker took it up, when the request left for the provider, when the answer was there. */

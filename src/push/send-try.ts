@@ -10,6 +10,8 @@ import type { TokenVerdicts } from './token-verdicts.ts'
 export interface Tried {
   outcome: Outcome
   tokenState: TokenState
+  /** Apple's gateway that was asked, where it is another one than the push names. */
+  environment?: ApnsEnvironment
   sentAt: number
   answeredAt: number
 }
@@ -40,16 +42,19 @@ export function createSendTry(deps: SendTryDeps) {
       const second = await sendOnce(deps, push, OTHER[environment], attempt, until)
       if (second.outcome.kind === 'accepted') {
         await verdicts.moved(push, OTHER[environment])
-        return { ...second, tokenState: 'valid' }
+        return { ...second, ...elsewhere(push, OTHER[environment]), tokenState: 'valid' }
       }
     }
     const isAccused =
       outcome.kind === 'token_dead' || (outcome.kind === 'rejected' && outcome.class === 'token')
     const tokenState = isAccused ? await verdicts.accuse(push, outcome, first.sentAt) : 'valid'
-    return { ...first, tokenState }
+    return { ...first, ...elsewhere(push, environment), tokenState }
   }
 }
 export type SendTry = ReturnType<typeof createSendTry>
+
+const elsewhere = (push: Push, environment: ApnsEnvironment) =>
+  environment === push.environment ? {} : { environment }
 
 async function sendOnce(
   { providers, verdicts, pushLog, clock }: SendTryDeps,
@@ -57,7 +62,7 @@ async function sendOnce(
   environment: ApnsEnvironment,
   attempt: number,
   until: number,
-): Promise<Omit<Tried, 'tokenState'>> {
+): Promise<Pick<Tried, 'outcome' | 'sentAt' | 'answeredAt'>> {
   const sentAt = clock.now()
   const there = environment === push.environment ? push : { ...push, environment }
   const outcome = await providers[push.provider].send(there, AbortSignal.timeout(Math.max(1, until - sentAt)))

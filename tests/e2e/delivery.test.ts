@@ -131,9 +131,11 @@ describe.each(BACKENDS)('delivery on %s', (backend) => {
       expiresAt: Date.now() + 10_000,
     } as const
     const attempt = { number: 0, last: false, pauseMs: 250 }
+    gateway.simulators.apns.answers(push.token, { status: 200, delayMs: 1_200 })
     await Promise.all(Array.from({ length: 10 }, () => context.deliverCall(push, 'nobody', attempt)))
     expect(gateway.simulators.apns.received.filter(({ token }) => token === push.token)).toHaveLength(1)
-    expect(await gateway.pushLog()).toHaveLength(1)
+    // Those who came second wait for the first, however slow the vendor: what it says counts.
+    expect(await gateway.pushLog()).toMatchObject([{ state: 'delivered', attempts: 1 }])
   })
 })
 

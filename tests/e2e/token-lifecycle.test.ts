@@ -102,6 +102,17 @@ describe.each(BACKENDS)('the life of a token on %s', (backend) => {
     expect(arrivals(gateway, phone.token)).toEqual({ production: 1, sandbox: 1 })
     await gateway.call('100', { wait: 1 })
     expect(arrivals(gateway, phone.token)).toEqual({ production: 1, sandbox: 2 })
+    // The log tells where the push was taken, not where it was meant to go.
+    const rows = await until(
+      async () => {
+        const all = await gateway.pushLog()
+        return all.every((row) => row.closed_at) ? all : undefined
+      },
+      { description: 'every row is closed' },
+    )
+    expect(rows.filter((row) => row.state === 'delivered').map((row) => row.environment)).toEqual(
+      rows.filter((row) => row.state === 'delivered').map(() => 'sandbox'),
+    )
     expect(await invalidTokens(gateway)).toEqual([])
   })
 
