@@ -167,10 +167,7 @@ async function readBack(
 /** The answer is noted in two stores, so that a database that is away for a moment does not cost a second notification. */
 function createEnd({ pendingPushes, outcomes, events }: DeliverMessageDeps) {
   const ends = createBatcher(
-    async (ended: { push: Push; fence: number; result: PushResult }[]) => {
-      const closed = await pendingPushes.end(ended)
-      return ended.map(({ push }) => closed.has(push.id))
-    },
+    (ended: { push: Push; fence: number; result: PushResult }[]) => pendingPushes.end(ended),
     { size: BATCH, parallel: 2, waitMs: GATHER_MS },
   )
   return async (push: Push, fence: number, result: PushResult): Promise<MessageVerdict> => {

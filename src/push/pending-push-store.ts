@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import { SECOND } from '../lib/units.ts'
 import type { Push } from './push.ts'
 import type { Provider } from './push-kinds.ts'
+import { untilRouted } from './push-log-partition-store.ts'
 import { ROW_COLUMNS, ROW_RECORD, setResult, toRow } from './push-log-row.ts'
 import type { PushResult } from './push-result.ts'
 
@@ -37,6 +38,40 @@ const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
 const PENDING = `id, ${ms('accepted_at')} AS "acceptedAt", ${ms('expires_at')} AS "expiresAt", provider, sealed, generation, fence`
 const inMs = `now() + ?::float8 * interval '1 millisecond'`
 
+/** New keys first: what they say decides which of the asked are made. */
+const ACCEPT = `
+  WITH asked AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(?::json) AS r (${ROW_RECORD}, sealed text, request_hash text)
+  ), keyed AS (
+    INSERT INTO idempotency_keys (push_id, request_hash)
+    SELECT id, request_hash FROM asked WHERE request_hash IS NOT NULL ORDER BY id
+    ON CONFLICT (push_id) DO NOTHING RETURNING push_id
+  ), fresh AS (
+    SELECT asked.* FROM asked LEFT JOIN keyed ON keyed.push_id = asked.id
+    WHERE asked.request_hash IS NULL OR keyed.push_id IS NOT NULL
+  ), logged AS (
+    INSERT INTO push_logs (${ROW_COLUMNS}) SELECT ${ROW_COLUMNS} FROM fresh
+  )
+  INSERT INTO pending_pushes (id, accepted_at, expires_at, provider, sealed, next_check_at)
+  SELECT id, accepted_at, expires_at, provider, sealed, ${inMs} FROM fresh RETURNING id`
+
+/** Who does not hold the last fence finds no row, and changes nothing. */
+const END = `
+  WITH r AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(?::json) AS r (${ROW_RECORD}, fence integer)
+  ), kept AS (
+    SELECT p.id FROM pending_pushes p JOIN r ON p.id = r.id AND p.fence = r.fence ORDER BY p.id FOR UPDATE OF p
+  ), gone AS (
+    DELETE FROM pending_pushes p USING kept, r
+    WHERE p.id = kept.id AND r.id = p.id AND p.fence = r.fence RETURNING p.id, p.fence
+  ), logged AS (
+    INSERT INTO push_logs (${ROW_COLUMNS}) SELECT ${ROW_COLUMNS} FROM r
+    WHERE (id, fence) IN (SELECT id, fence FROM gone)
+    ON CONFLICT (id, accepted_at) DO UPDATE SET ${setResult('excluded')}
+    WHERE push_logs.closed_at IS NULL
+  )
+  SELECT id, fence FROM gone`
+
 export function createPendingPushStore(db: Knex) {
   return {
     /** Commits rows, promises and idempotency keys together; ids must not repeat within one call. */
@@ -46,22 +81,9 @@ export function createPendingPushStore(db: Knex) {
         sealed,
         request_hash: requestHash,
       }))
-      const { rows: fresh } = await db.raw<{ rows: { id: string }[] }>(
-        `WITH asked AS MATERIALIZED (
-           SELECT * FROM json_to_recordset(?::json) AS r (${ROW_RECORD}, sealed text, request_hash text)
-         ), keyed AS (
-           INSERT INTO idempotency_keys (push_id, request_hash)
-           SELECT id, request_hash FROM asked WHERE request_hash IS NOT NULL ORDER BY id
-           ON CONFLICT (push_id) DO NOTHING RETURNING push_id
-         ), fresh AS (
-           SELECT asked.* FROM asked LEFT JOIN keyed ON keyed.push_id = asked.id
-           WHERE asked.request_hash IS NULL OR keyed.push_id IS NOT NULL
-         ), logged AS (
-           INSERT INTO push_logs (${ROW_COLUMNS}) SELECT ${ROW_COLUMNS} FROM fresh
-         )
-         INSERT INTO pending_pushes (id, accepted_at, expires_at, provider, sealed, next_check_at)
-         SELECT id, accepted_at, expires_at, provider, sealed, ${inMs} FROM fresh RETURNING id`,
-        [JSON.stringify(rows), FIRST_CHECK_MS],
+      const json = JSON.stringify(rows)
+      const { rows: fresh } = await untilRouted(async () =>
+        db.raw<{ rows: { id: string }[] }>(ACCEPT, [json, FIRST_CHECK_MS]),
       )
       const isNew = new Set(fresh.map(({ id }) => id))
       const known = items.map(({ push }) => push.id).filter((id) => !isNew.has(id))
@@ -91,28 +113,18 @@ export function createPendingPushStore(db: Knex) {
       return rows
     },
 
-    /** Ends pushes once: promise and row in one commit. Returns the ids that were ended by this call. */
-    async end(ended: readonly { push: Push; fence: number; result: PushResult }[]): Promise<Set<string>> {
-      const first = new Map(
-        ended.map(({ push, fence, result }) => [push.id, { ...toRow(push, result), fence }]),
+    /** Ends pushes once: promise and row in one commit. Tells of each whether it was ended by this call. */
+    async end(ended: readonly { push: Push; fence: number; result: PushResult }[]): Promise<boolean[]> {
+      const keyOf = (id: string, fence: number) => `${id} ${fence}`
+      const rows = new Map(
+        ended.map(({ push, fence, result }) => [keyOf(push.id, fence), { ...toRow(push, result), fence }]),
       )
-      const { rows } = await db.raw<{ rows: { id: string }[] }>(
-        `WITH r AS MATERIALIZED (
-           SELECT * FROM json_to_recordset(?::json) AS r (${ROW_RECORD}, fence integer)
-         ), kept AS (
-           SELECT p.id FROM pending_pushes p JOIN r ON p.id = r.id AND p.fence = r.fence ORDER BY p.id FOR UPDATE OF p
-         ), gone AS (
-           DELETE FROM pending_pushes p USING kept, r
-           WHERE p.id = kept.id AND r.id = p.id AND p.fence = r.fence RETURNING p.id
-         ), logged AS (
-           INSERT INTO push_logs (${ROW_COLUMNS}) SELECT ${ROW_COLUMNS} FROM r WHERE id IN (SELECT id FROM gone)
-           ON CONFLICT (id, accepted_at) DO UPDATE SET ${setResult('excluded')}
-           WHERE push_logs.closed_at IS NULL
-         )
-         SELECT id FROM gone`,
-        [JSON.stringify([...first.values()])],
+      const json = JSON.stringify([...rows.values()])
+      const { rows: gone } = await untilRouted(async () =>
+        db.raw<{ rows: { id: string; fence: number }[] }>(END, [json]),
       )
-      return new Set(rows.map(({ id }) => id))
+      const isGone = new Set(gone.map(({ id, fence }) => keyOf(id, fence)))
+      return ended.map(({ push, fence }) => isGone.has(keyOf(push.id, fence)))
     },
 
     /** Ends a push that cannot be read back: nobody will ever be able to send it. */

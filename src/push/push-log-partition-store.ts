@@ -70,13 +70,23 @@ const alone = <T>(db: Knex, work: (transaction: Knex.Transaction) => Promise<T>)
     return work(transaction)
   })
 
+/** More than there can be days made within one statement's time. */
+const MAX_ROUTES = 5
+
 /**
- * Whether a day was made while the row was on its way to the default partition, where it no longer belongs; the same statement
- * again finds the new partition. PostgreSQL calls it a check violation, and names no constraint.
+ * Writes rows of the log. When a day is made while a row is on its way to the default partition, it no longer belongs there, and
+ * the same statement again finds the new partition. PostgreSQL calls it a check violation, and names no constraint.
  */
-export const isDayMade = (error: unknown): boolean => {
-  const { code, constraint } = error as { code?: unknown; constraint?: unknown }
-  return code === '23514' && constraint === undefined
+export async function untilRouted<T>(write: () => Promise<T>): Promise<T> {
+  for (let route = 1; ; route += 1) {
+    try {
+      return await write()
+    } catch (error) {
+      const { code, constraint } = error as { code?: unknown; constraint?: unknown }
+      const isDayMade = code === '23514' && constraint === undefined
+      if (!isDayMade || route === MAX_ROUTES) throw error
+    }
+  }
 }
 
 /**

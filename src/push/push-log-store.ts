@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import { DAY } from '../lib/units.ts'
 import type { Push } from './push.ts'
 import { recentFirst } from './push-log-days.ts'
-import { isDayMade } from './push-log-partition-store.ts'
+import { untilRouted } from './push-log-partition-store.ts'
 import {
   ATTEMPT_COLUMNS,
   ATTEMPT_RECORD,
@@ -17,9 +17,6 @@ import { type PushAttemptRow, type PushRecord, toAttempt, toRecord } from './pus
 import { because, type PushAttempt, type PushResult } from './push-result.ts'
 import { selectPushes } from './push-search-store.ts'
 
-/** More than there can be days made within one statement's time. */
-const MAX_ROUTES = 5
-
 /** What nobody has closed for so long was looked at many times; each day more is a partition more to lock. */
 const STALE_REACH_MS = 40 * DAY
 
@@ -29,15 +26,9 @@ const STALE_REACH_MS = 40 * DAY
  * @param keptDays how far back the log goes; the default of PUSH_LOG_DAYS if absent
  */
 export function createPushLogStore(db: Knex, keptDays = 30) {
-  const insert = async (statement: string, rows: readonly object[]): Promise<void> => {
+  const insert = (statement: string, rows: readonly object[]): Promise<void> => {
     const json = JSON.stringify(rows)
-    for (let route = 1; ; route += 1) {
-      try {
-        return await db.raw(statement, [json])
-      } catch (error) {
-        if (route === MAX_ROUTES || !isDayMade(error)) throw error
-      }
-    }
+    return untilRouted(async () => db.raw(statement, [json]))
   }
   return {
     /** A row that is already there stays as it is: a fast worker may have closed it. */

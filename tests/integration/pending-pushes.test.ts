@@ -80,11 +80,25 @@ test('only who took it up last may end it', async () => {
   await store().take([push.id])
   const [second] = await store().take([push.id])
   expect(second?.fence).toBe(2)
-  expect(await store().end([{ push, fence: 1, result: ended(push, 'failed') }])).toEqual(new Set())
+  expect(await store().end([{ push, fence: 1, result: ended(push, 'failed') }])).toEqual([false])
   expect(await rowOf(push.id)).toMatchObject({ state: 'queued' })
-  expect(await store().end([{ push, fence: 2, result: ended(push) }])).toEqual(new Set([push.id]))
+  expect(await store().end([{ push, fence: 2, result: ended(push) }])).toEqual([true])
   expect(await rowOf(push.id)).toMatchObject({ state: 'delivered' })
-  expect(await store().end([{ push, fence: 2, result: ended(push, 'failed') }])).toEqual(new Set())
+  expect(await store().end([{ push, fence: 2, result: ended(push, 'failed') }])).toEqual([false])
+  expect(await rowOf(push.id)).toMatchObject({ state: 'delivered' })
+})
+
+test('of two workers who end it in the same moment, the one who took it up last does', async () => {
+  const push = message()
+  await accept(push)
+  await store().take([push.id])
+  await store().take([push.id])
+  const ends = await store().end([
+    { push, fence: 1, result: ended(push, 'failed') },
+    { push, fence: 2, result: ended(push) },
+    { push, fence: 1, result: ended(push, 'rejected') },
+  ])
+  expect(ends).toEqual([false, true, false])
   expect(await rowOf(push.id)).toMatchObject({ state: 'delivered' })
 })
 
@@ -140,9 +154,9 @@ test('whatever workers, sweeps and crashes do to it, a push ends once and stays 
         } else if (one.do === 'end') {
           const fence = hands.get(one.worker)?.fence
           if (fence === undefined) continue
-          const mine = await store().end([{ push, fence, result: ended(push, one.state) }])
+          const [isMine] = await store().end([{ push, fence, result: ended(push, one.state) }])
           const isAllowed = end === undefined && holder === one.worker
-          expect(mine.has(push.id)).toBe(isAllowed)
+          expect(isMine).toBe(isAllowed)
           if (isAllowed) end = one.state
         } else if (one.do === 'crash') hands.delete(one.worker)
         else {
