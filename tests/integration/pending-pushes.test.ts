@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import type { Knex } from 'knex'
 import { openDatabase } from '../../src/db/database.ts'
 import { newId } from '../../src/lib/ids.ts'
+import { createIdempotencyKeyStore } from '../../src/push/idempotency-key-store.ts'
 import { createPendingPushStore, type PendingPush } from '../../src/push/pending-push-store.ts'
 import type { ClosedState, MessageLanePush } from '../../src/push/push.ts'
 import type { PushResult } from '../../src/push/push-result.ts'
@@ -72,6 +73,20 @@ test('an idempotency key is kept with the push; whoever comes second hears of th
   await store().take([push.id])
   await store().end([{ push, fence: 1, result: ended(push) }])
   expect(await ask('hash')).toEqual([{ is: 'known', requestHash: 'hash' }])
+})
+
+test('a key outlives its day while its push is owed, and may be used again afterwards', async () => {
+  const push = message()
+  const ask = (change: Partial<MessageLanePush> = {}) =>
+    store().accept([{ push: { ...push, ...change } as MessageLanePush, sealed: 's', requestHash: 'hash' }])
+  await ask()
+  const keys = createIdempotencyKeyStore(db)
+  await keys.deleteBefore(Date.now() + 60_000)
+  expect(await ask({ acceptedAt: Date.now() + 1 })).toEqual([{ is: 'known', requestHash: 'hash' }])
+  await store().take([push.id])
+  await store().end([{ push, fence: 1, result: ended(push) }])
+  await keys.deleteBefore(Date.now() + 60_000)
+  expect(await ask({ acceptedAt: Date.now() + 2 })).toEqual([{ is: 'new' }])
 })
 
 test('only who took it up last may end it', async () => {
