@@ -7,6 +7,10 @@ const FRESH_MS = 5 * SECOND
 const STALE_MS = 15 * 60 * SECOND
 /** A database that takes longer is as good as away. */
 const LOOKUP_MS = 500
+/** Who is known waits less: a call has half a second in all, and a hold ends when it should. */
+const REFRESH_MS = 150
+/** A database that did not answer is not asked again for so long about keys that are known. */
+const PROBE_EVERY_MS = SECOND
 /** Wrong keys are remembered, too; the bound keeps a guesser from filling the memory. */
 const MAX_ENTRIES = 10_000
 
@@ -21,24 +25,30 @@ export function createKeyCache<Found>(
 ) {
   const known = new Map<string, { found: Found | undefined; at: number }>()
   const asking = new Map<string, Promise<Found | undefined>>()
+  let awayUntil = Number.NEGATIVE_INFINITY
 
   const ask = (keyHash: string): Promise<Found | undefined> => {
     const already = asking.get(keyHash)
     if (already !== undefined) return already
-    const answer = within(LOOKUP_MS, 'looking a key up', find(keyHash))
-      .then((found) => {
-        remember(keyHash, found)
-        return found
-      })
+    // Also an answer that comes too late for who asked is remembered: it may say that the key was revoked.
+    const found = find(keyHash).then((own) => {
+      remember(keyHash, own)
+      return own
+    })
+    const answer = within(isKnown(keyHash) ? REFRESH_MS : LOOKUP_MS, 'looking a key up', found)
       .catch((error: unknown) => {
-        const last = known.get(keyHash)
-        if (!last || performance.now() - last.at > STALE_MS) throw error
+        if (!isKnown(keyHash)) throw error
+        awayUntil = performance.now() + PROBE_EVERY_MS
         onError(error)
-        return last.found
+        return known.get(keyHash)?.found
       })
       .finally(() => asking.delete(keyHash))
     asking.set(keyHash, answer)
     return answer
+  }
+  const isKnown = (keyHash: string): boolean => {
+    const last = known.get(keyHash)
+    return last !== undefined && performance.now() - last.at <= STALE_MS
   }
   const remember = (keyHash: string, found: Found | undefined) => {
     known.delete(keyHash)
@@ -51,6 +61,7 @@ export function createKeyCache<Found>(
     async get(keyHash: string): Promise<Found | undefined> {
       const entry = known.get(keyHash)
       if (entry && performance.now() - entry.at < FRESH_MS) return entry.found
+      if (entry && isKnown(keyHash) && performance.now() < awayUntil) return entry.found
       return ask(keyHash)
     },
   }

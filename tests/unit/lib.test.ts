@@ -122,6 +122,26 @@ describe('key cache', () => {
     const cache = createKeyCache(() => new Promise<never>(() => undefined), fail)
     await expect(cache.get('k')).rejects.toThrow('looking a key up took longer than 500 ms')
   })
+  test('waits for a store that hangs only briefly when it knows the key', async () => {
+    jest.useFakeTimers({ now: 0, doNotFake: ['nextTick', 'setImmediate'] })
+    try {
+      const errors: unknown[] = []
+      const answers = [Promise.resolve('license'), new Promise<never>(() => undefined)]
+      const cache = createKeyCache(
+        () => answers.shift() ?? fail('asked too often'),
+        (error) => errors.push(error),
+      )
+      await cache.get('k')
+      jest.advanceTimersByTime(6_000)
+      const got = cache.get('k')
+      await jest.advanceTimersByTimeAsync(150)
+      expect(await got).toBe('license')
+      expect(errors).toHaveLength(1)
+      expect(await cache.get('k')).toBe('license')
+    } finally {
+      jest.useRealTimers()
+    }
+  })
   test('forgets the oldest of too many keys, so that a guesser cannot fill the memory', async () => {
     const asked: string[] = []
     const cache = createKeyCache(async (hash) => void asked.push(hash), fail)
@@ -151,6 +171,13 @@ describe('key cache', () => {
       jest.advanceTimersByTime(6_000)
       expect(await cache.get('k')).toBe('license')
       expect(errors).toHaveLength(1)
+      // The store is asked again after a second, not by each request in between.
+      jest.advanceTimersByTime(900)
+      expect(await cache.get('k')).toBe('license')
+      expect(errors).toHaveLength(1)
+      jest.advanceTimersByTime(200)
+      expect(await cache.get('k')).toBe('license')
+      expect(errors).toHaveLength(2)
       jest.advanceTimersByTime(16 * 60_000)
       await expect(cache.get('k')).rejects.toThrow('away')
     } finally {
