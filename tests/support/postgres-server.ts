@@ -18,16 +18,23 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   const directory = opened.use(await openDataDirectory(join(temporary.path, 'data')))
   const server = opened.use(await startPostgresServer({ directory, durability: 'fast' }))
   opened.defer(guardProcess(server.pid))
-  // Its sessions are processes, each in a group of its own. The parent is stopped first, so that none is added.
-  const signal = async (name: NodeJS.Signals) => {
-    for (const pid of [server.pid, ...(await childrenOf(server.pid))]) trySignal(pid, name)
-  }
-  const thaw = () => signal('SIGCONT')
+  const thaw = () => signalServer(server.pid, 'SIGCONT')
   // Disposed of before the server: a frozen one would not hear that it should stop.
   opened.defer(thaw)
   const all = opened.move()
   const stop = () => all.disposeAsync()
-  return { ...server, freeze: () => signal('SIGSTOP'), thaw, stop, [Symbol.asyncDispose]: stop }
+  return {
+    ...server,
+    freeze: () => signalServer(server.pid, 'SIGSTOP'),
+    thaw,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** Its sessions are processes, each in a group of its own. The parent comes first, so that none is added. */
+export async function signalServer(pid: number, name: NodeJS.Signals): Promise<void> {
+  for (const each of [pid, ...(await childrenOf(pid))]) trySignal(each, name)
 }
 
 async function childrenOf(parent: number): Promise<number[]> {

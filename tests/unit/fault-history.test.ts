@@ -143,6 +143,11 @@ const BREACHES: readonly [equation: string, what: string, change: Partial<Histor
   ],
   [
     'duplicated',
+    'a call rings twice because its worker died',
+    { receipts: [...good.receipts, callReceipt], disruptions: [crash('calls', 10_015)] },
+  ],
+  [
+    'duplicated',
     'a message comes twice, and a worker of the other lane died',
     { receipts: [...good.receipts, messageReceipt], disruptions: [crash('calls', 10_015)] },
   ],
@@ -239,6 +244,13 @@ const EXCUSED: readonly [what: string, change: Partial<History>][] = [
   [
     'a message comes once more because the first time nobody answered',
     { receipts: [callReceipt, { ...messageReceipt, status: 0 }, messageReceipt] },
+  ],
+  [
+    'a call is sent from where it came in, because nobody could see that a worker had it',
+    {
+      receipts: [...good.receipts, { ...callReceipt, at: 10_400 }],
+      disruptions: [{ kind: 'store', lane: 'calls', at: 10_200, until: 13_000 }],
+    },
   ],
   [
     'a refused try is repeated',
