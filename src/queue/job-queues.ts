@@ -52,9 +52,10 @@ export function openJobQueues(backend: QueueBackend, onError: (error: Error) => 
       )
     },
     async fateOf(name, jobId) {
-      const state = await queueOf(jobs[name].queue).getJobState(jobId)
-      if (state === 'unknown') return 'unknown'
-      return state === 'completed' || state === 'failed' ? 'over' : 'due'
+      // Not by its state: to find it, BullMQ reads the list of waiting jobs from end to end.
+      const job = await queueOf(jobs[name].queue).getJob(jobId)
+      if (!job) return 'unknown'
+      return job.finishedOn === undefined ? 'due' : 'over'
     },
     async schedule() {
       // One after the other: on PostgreSQL two nodes that add several at once can lock each other out.
