@@ -6,6 +6,7 @@ import { readDatabase, readReceipts } from './history/collect-history.ts'
 import type { Equation } from './history/equations.ts'
 import { type Figures, figuresOf } from './history/figures.ts'
 import type { ClientAnswer, Disruption, History, Phases, Violation } from './history/history.ts'
+import { isSuccess } from './history/stories.ts'
 import { watchLags } from './load/lags.ts'
 import { openLoad } from './load/load.ts'
 import { createRandom } from './load/random.ts'
@@ -84,9 +85,7 @@ async function untilSettled(
   answers: readonly ClientAnswer[],
   deadline: number,
 ): Promise<void> {
-  const accepted = answers.filter(
-    ({ status, outcome }) => (status === 200 || status === 202) && outcome !== 'registered',
-  )
+  const accepted = answers.filter((answer) => isSuccess(answer) && answer.outcome !== 'registered')
   const ids = new Set(accepted.flatMap(({ pushId }) => pushId ?? []))
   while (Date.now() < deadline) {
     const [row] = await query(

@@ -1,7 +1,7 @@
 import { type Summary, summarize } from '../../bench/load/summary.ts'
 import type { Lane } from '../../src/push/push-kinds.ts'
 import { type History, mayRing, type Phases, TERMINAL, type Violation } from './history.ts'
-import { isAcknowledged, needsNoPush, type Story, tellStories } from './stories.ts'
+import { isAcknowledged, isSuccess, needsNoPush, type Story, tellStories } from './stories.ts'
 
 export const PHASES = ['before', 'during', 'after'] as const
 export type PhaseName = (typeof PHASES)[number]
@@ -29,7 +29,7 @@ export function figuresOf(history: History, violations: readonly Violation[]): F
   const calls = stories.filter(({ item }) => item.lane === 'calls')
   const count = (equation: string) => violations.find((found) => found.equation === equation)?.count ?? 0
   const { healedAt } = history.phases
-  const settledAt = endOf(stories.filter((story) => isAcknowledged(story) && askedAt(story) < healedAt))
+  const settledAt = endOf(stories.filter((story) => acceptedAt(story) < healedAt))
   const firstAt = Math.min(
     ...stories.filter((story) => askedAt(story) >= healedAt).flatMap((story) => ringsAt(story) ?? []),
   )
@@ -55,6 +55,8 @@ export function figuresOf(history: History, violations: readonly Violation[]): F
   }
 }
 
+const acceptedAt = (story: Story): number =>
+  Math.min(...story.answers.filter(isSuccess).map(({ answeredAt }) => answeredAt))
 const askedAt = ({ answers }: Story): number => Math.min(...answers.map(({ sentAt }) => sentAt))
 const hasReached = (story: Story): boolean => ringsAt(story) !== undefined || needsNoPush(story)
 const ringsAt = ({ receipts }: Story): number | undefined => receipts.find(mayRing)?.at

@@ -32,5 +32,5 @@ export const needsNoPush = ({ answers, receipts }: Story): boolean =>
   receipts.length === 0 && answers.some(({ outcome }) => outcome === 'registered')
 
 /** The caller was told that it is taken over. */
-export const isAcknowledged = ({ answers }: Story): boolean =>
-  answers.some(({ status }) => status === 200 || status === 202)
+export const isAcknowledged = ({ answers }: Story): boolean => answers.some(isSuccess)
+export const isSuccess = ({ status }: ClientAnswer): boolean => status === 200 || status === 202

@@ -27,13 +27,14 @@ async function leaveSomeWaiting({ stack, load, random, lasting }: Stage): Promis
 export const killedRedis: Row = {
   title: 'Redis is killed, and started again after 5 s with what it had on disk',
   callsSent: 0.99,
-  hurt: (stage) =>
-    storeOf(stage, async () => {
-      await leaveSomeWaiting(stage)
+  async hurt(stage) {
+    await leaveSomeWaiting(stage)
+    await storeOf(stage, async () => {
       await stage.stack.redis.kill()
       await stage.lasting(5 * SECOND, 2 * SECOND)
       await stage.stack.redis.start()
-    }),
+    })
+  },
 }
 
 export const wipedRedis: Row = {
