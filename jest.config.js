@@ -12,5 +12,5 @@ export default {
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   // Two cores: a second file runs while the first one waits for a deadline.
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 60_000,
 }

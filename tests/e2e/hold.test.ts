@@ -66,7 +66,7 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
     expect(answer.json.data).toMatchObject({ outcome: 'timeout', fallback: 'voicemail' })
     expect(answer.json.data.pushes).toMatchObject([{ status: 'delivered' }])
     expect(took).toBeGreaterThanOrEqual(990)
-    expect(took).toBeLessThan(1_400)
+    expect(took).toBeLessThan(3_000)
   })
 
   test('is not released by a desk phone of the same extension', async () => {
@@ -93,7 +93,7 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
     const begin = performance.now()
     await register('107', { device_id: phone.deviceId }, gateway.nodes[1]?.url)
     expect((await call).json.data.outcome).toBe('registered')
-    expect(performance.now() - begin).toBeLessThan(500)
+    expect(performance.now() - begin).toBeLessThan(900)
   })
 
   test('ends at once when every token is dead, and the tokens are not used again', async () => {

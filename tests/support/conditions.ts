@@ -5,7 +5,7 @@ const POLL_MS = 5
 /** Waits for something to become true, and gives back what it then was. The only place where a test waits for time. */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 5_000, description }: { timeoutMs?: number; description: string },
+  { timeoutMs = 20_000, description }: { timeoutMs?: number; description: string },
 ): Promise<NonNullable<T>> {
   const end = performance.now() + timeoutMs
   for (;;) {

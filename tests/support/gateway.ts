@@ -158,7 +158,7 @@ function surface(first: Node, nodes: readonly Node[], simulators: Simulators, te
         },
       }),
     /** What the gateway tells of a push, once it has ended. */
-    ended: (pushId: string, timeoutMs = 15_000) =>
+    ended: (pushId: string, timeoutMs = 30_000) =>
       until(
         async () => {
           const { json } = await request('GET', `/v1/push/${pushId}`, {
