@@ -2,6 +2,7 @@ import * as foundation from './20261121060000-foundation.ts'
 import * as pushLogsByDay from './20261121090000-push-logs-by-day.ts'
 import * as messagesLane from './20261121090100-messages-lane.ts'
 import * as webhooks from './20261121090200-webhooks.ts'
+import * as licenses from './20261121120000-licenses.ts'
 
 /** All migrations in their order; a merged one is never edited. */
 export const migrations = {
@@ -9,4 +10,5 @@ export const migrations = {
   '20261121090000-push-logs-by-day': pushLogsByDay,
   '20261121090100-messages-lane': messagesLane,
   '20261121090200-webhooks': webhooks,
+  '20261121120000-licenses': licenses,
 }

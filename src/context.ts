@@ -15,8 +15,7 @@ import { type Clock, systemClock } from './lib/clock.ts'
 import { createKeyring, type Keyring } from './lib/keyring.ts'
 import { createReleaser, type Releaser } from './lib/releaser.ts'
 import { StartError } from './lib/start-error.ts'
-import { createLicenseAuth } from './license/license-auth.ts'
-import { createLicenseStore } from './license/license-store.ts'
+import { createLicensing } from './licensing.ts'
 import { createEvents, type Events } from './observability/events.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
@@ -24,7 +23,6 @@ import { createOperatorAuth } from './operator/operator-auth.ts'
 import { createOperatorSessionStore } from './operator/operator-session-store.ts'
 import { createOperatorStore } from './operator/operator-store.ts'
 import { createPasswords } from './operator/passwords.ts'
-import { createTenantStore } from './operator/tenant-store.ts'
 import { createCallEvents } from './pbx/call-events.ts'
 import { createCallSignals } from './pbx/call-signals.ts'
 import { createCallWatches } from './pbx/call-watch.ts'
@@ -142,7 +140,7 @@ function createFeatures(core: Core, releaser: Releaser) {
   const shared = { ...core, ...delivery }
   const extensions = createExtensionStore(db)
   const phones = rememberPhones(createPhoneStore(db), (error) => events.backgroundError('phones', error))
-  const licenses = createLicenseStore(db)
+  const licensing = createLicensing(core)
   const pbxKeys = createPbxKeyStore(db)
   const operatorSessions = createOperatorSessionStore(db)
   const onError = (error: unknown) => events.backgroundError('key-cache', error as Error)
@@ -156,15 +154,13 @@ function createFeatures(core: Core, releaser: Releaser) {
     ...delivery,
     extensions,
     phones,
-    licenses,
-    tenants: createTenantStore(db),
+    ...licensing,
     pbxKeys,
     operators: createOperatorStore(db),
     operatorSessions,
     operatorAuth: createOperatorAuth({ operatorSessions, keyring, clock }),
     passwords: createPasswords(),
     hold,
-    licenseAuth: createLicenseAuth({ licenses, keyring, clock, onError }),
     pbxAuth: createPbxAuth({ pbxKeys, keyring, onError }),
     gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs, privacy: config.pushPrivacy }),
     registerDevice: createRegisterDevice({ devices: createDeviceStore(db), keyring, clock }),

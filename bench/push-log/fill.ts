@@ -25,8 +25,8 @@ export async function fillPushLog(db: Database, rows: number): Promise<void> {
     [tenantId(0), TENANTS - 1],
   )
   await db.raw(
-    `INSERT INTO licenses (id, tenant_id, key_hash, key_prefix)
-     SELECT overlay(? placing lpad(n::text, 12, '0') from 25)::uuid, overlay(? placing lpad(n::text, 12, '0') from 25)::uuid, n, ''
+    `INSERT INTO licenses (id, tenant_id, tier, max_extensions)
+     SELECT overlay(? placing lpad(n::text, 12, '0') from 25)::uuid, overlay(? placing lpad(n::text, 12, '0') from 25)::uuid, 'custom', n
      FROM generate_series(0, ?) AS n`,
     [licenseId(0), tenantId(0), TENANTS - 1],
   )

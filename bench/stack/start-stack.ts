@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { openDatabase } from '../../src/db/database.ts'
 import { openDataDirectory } from '../../src/embedded/data-directory.ts'
 import { startPostgresServer } from '../../src/embedded/postgres-server.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { createKeyring } from '../../src/lib/keyring.ts'
+import { createTenant } from '../../src/license/create-tenant.ts'
+import { createLicenseRecords } from '../../src/license/license-records-store.ts'
+import { ENTITLEMENTS } from '../../src/license/tiers.ts'
 import { migrateDatabase } from '../../src/migrate-database.ts'
-import { createTenant } from '../../src/operator/create-tenant.ts'
-import { createTenantStore } from '../../src/operator/tenant-store.ts'
 import { guardProcess } from '../../tests/support/guard.ts'
 import { startRedisServer } from '../../tests/support/redis-server.ts'
 import { temporaryDirectory } from '../../tests/support/temporary-directory.ts'
@@ -24,6 +26,9 @@ export type Stack = Awaited<ReturnType<typeof startStack>>
  * @param profileDirectory where API and worker write their processor profiles when they end
  * @param options.google whether there is Google's simulator, too
  */
+/** Of the licence: its rate limits follow from it, and the bench measures the gateway, not its refusals. */
+const MANY_EXTENSIONS = 1_000_000
+
 export async function startStack(profileDirectory?: string, options: { google?: boolean } = {}) {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryDirectory())
@@ -38,8 +43,8 @@ export async function startStack(profileDirectory?: string, options: { google?: 
   const secret = randomBytes(32)
   const db = opened.adopt(openDatabase(postgres.url, { poolSize: 1 }), (open) => open.destroy())
   const tenant = await createTenant(
-    { tenants: createTenantStore(db), keyring: createKeyring(secret) },
-    { name: 'bench', tier: 'professional' },
+    { licenseRecords: createLicenseRecords(db), keyring: createKeyring(secret), clock: systemClock },
+    { name: 'bench', tier: 'custom', maxExtensions: MANY_EXTENSIONS, entitlements: ENTITLEMENTS },
   )
 
   const env = {

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { openDatabase } from '../../src/db/database.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { createKeyring } from '../../src/lib/keyring.ts'
+import { createTenant } from '../../src/license/create-tenant.ts'
+import { createLicenseRecords } from '../../src/license/license-records-store.ts'
+import { ENTITLEMENTS } from '../../src/license/tiers.ts'
 import { migrateDatabase } from '../../src/migrate-database.ts'
-import { createTenant } from '../../src/operator/create-tenant.ts'
-import { createTenantStore } from '../../src/operator/tenant-store.ts'
 import type { Lane } from '../../src/push/push-kinds.ts'
 import { environmentFor } from '../../src/simulators/simulator-environment.ts'
 import { startSimulators } from '../../src/simulators/simulators.ts'
@@ -92,10 +94,9 @@ async function prepareDatabase(url: string, secret: Uint8Array) {
   await migrateDatabase(url)
   const db = openDatabase(url, { poolSize: 1 })
   try {
-    const tenants = createTenantStore(db)
     return await createTenant(
-      { tenants, keyring: createKeyring(secret) },
-      { name: 'faults', tier: 'professional' },
+      { licenseRecords: createLicenseRecords(db), keyring: createKeyring(secret), clock: systemClock },
+      { name: 'faults', tier: 'custom', maxExtensions: 100_000, entitlements: ENTITLEMENTS },
     )
   } finally {
     await db.destroy()

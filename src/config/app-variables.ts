@@ -1,6 +1,6 @@
-import { createPrivateKey } from 'node:crypto'
 import type { ApnsCredentials, AppCredentials, FcmCredentials } from '../push/app-credentials.ts'
 import type { Reader } from './faults.ts'
+import { isPrivateKey } from './private-key.ts'
 
 const TEN = /^[A-Z0-9]{10}$/
 
@@ -22,7 +22,7 @@ function readApns(reader: Reader, ca: string | undefined): ApnsCredentials | und
   if (missing.length > 0) return reader.fault(`APNs needs ${missing.join(', ')} as well`)
 
   const signingKey = reader.file('APNS_KEY_FILE')
-  if (signingKey !== undefined && !isKey(signingKey, 'ec')) {
+  if (signingKey !== undefined && !isPrivateKey(signingKey, 'ec')) {
     reader.fault('APNS_KEY_FILE must be a .p8 file of Apple (a P-256 key in PEM)')
   }
   const keyId = reader.pattern('APNS_KEY_ID', TEN, '10 capital letters or digits')
@@ -53,17 +53,9 @@ function parseServiceAccount(json: string) {
     const account = JSON.parse(json) as Record<string, unknown>
     const { project_id: projectId, client_email: clientEmail, private_key: privateKey } = account
     if (typeof projectId !== 'string' || typeof clientEmail !== 'string') return undefined
-    if (typeof privateKey !== 'string' || !isKey(privateKey, 'rsa')) return undefined
+    if (typeof privateKey !== 'string' || !isPrivateKey(privateKey, 'rsa')) return undefined
     return { projectId, clientEmail, privateKey }
   } catch {
     return undefined // not JSON: the caller names the variable, the content stays out of the message
-  }
-}
-
-function isKey(pem: string, type: 'ec' | 'rsa'): boolean {
-  try {
-    return createPrivateKey(pem).asymmetricKeyType === type
-  } catch {
-    return false // not a key: the caller reports it as a fault
   }
 }

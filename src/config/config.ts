@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { SECOND } from '../lib/units.ts'
+import { DAY, SECOND } from '../lib/units.ts'
 import type { AppCredentials } from '../push/app-credentials.ts'
 import { PRIVACY_MODES, type Privacy } from '../push/push-kinds.ts'
 import { readApp } from './app-variables.ts'
 import type { Env } from './env.ts'
 import { ConfigError, createReader, type Reader } from './faults.ts'
+import { isPrivateKey } from './private-key.ts'
 import { readWebhookNetworks } from './webhook-networks.ts'
 
 /** Everything that may be logged. */
@@ -21,6 +22,11 @@ export interface Config {
   readonly pushPrivacy: Privacy
   /** How long the push log is kept. */
   readonly pushLogDays: number
+  /** For pushes of a licence that has ended, and of one that cannot be looked up. */
+  readonly licenseGraceMs: number
+  /** An installation not seen for so long is dead. */
+  readonly installationMs: number
+  readonly rateLimits: boolean
   readonly drainMs: number
   /** Private networks that webhooks may reach, in CIDR notation. */
   readonly webhookNetworks: readonly string[]
@@ -33,6 +39,8 @@ export interface Secrets {
   readonly redisUrl?: string
   /** 32 bytes; every key at rest derives from it. */
   readonly masterKey?: Uint8Array
+  /** An Ed25519 key in PEM that signs licence files and answers. */
+  readonly licenseSigningKey?: string
   readonly apps: readonly AppCredentials[]
 }
 
@@ -83,6 +91,9 @@ function readValues(reader: Reader, shape: Shape, secrets: Secrets): Config {
     pushTtlMs: reader.integer('PUSH_TTL_SECONDS', 1, 120) * SECOND,
     pushPrivacy: reader.choice('PUSH_PRIVACY', PRIVACY_MODES),
     pushLogDays: reader.integer('PUSH_LOG_DAYS', 1, 3_650),
+    licenseGraceMs: reader.integer('LICENSE_GRACE_DAYS', 0, 365) * DAY,
+    installationMs: reader.integer('INSTALLATION_DAYS', 1, 3_650) * DAY,
+    rateLimits: reader.choice('RATE_LIMITS', ['on', 'off']) === 'on',
     drainMs: reader.integer('DRAIN_SECONDS', 1, 19) * SECOND,
     webhookNetworks: readWebhookNetworks(reader),
     simulators: reader.choice('SIMULATORS', ['auto', 'off']),
@@ -93,6 +104,7 @@ function readSecrets(reader: Reader, shape: Shape): Secrets {
   const databaseUrl = reader.secretUrl('DATABASE_URL', ['postgres:', 'postgresql:'])
   const redisUrl = reader.secretUrl('REDIS_URL', ['redis:', 'rediss:'])
   const masterKey = readMasterKey(reader)
+  const licenseSigningKey = readLicenseSigningKey(reader)
   const app = readApp(reader)
   if (shape === 'cluster') {
     if (!reader.text('DATABASE_URL') && !reader.text('DATABASE_URL_FILE')) {
@@ -106,6 +118,7 @@ function readSecrets(reader: Reader, shape: Shape): Secrets {
     ...(databaseUrl && { databaseUrl }),
     ...(redisUrl && { redisUrl }),
     ...(masterKey && { masterKey }),
+    ...(licenseSigningKey && { licenseSigningKey }),
     apps: app ? [app] : [],
   }
 }
@@ -118,6 +131,14 @@ function readMasterKey(reader: Reader): Uint8Array | undefined {
   if (hex === undefined) return undefined
   if (/^[0-9a-f]{64}$/i.test(hex)) return Buffer.from(hex, 'hex')
   return reader.fault('WAKELINE_SECRET must be 64 hex digits, as `openssl rand -hex 32` prints them')
+}
+
+function readLicenseSigningKey(reader: Reader): string | undefined {
+  const pem = reader.file('LICENSE_SIGNING_KEY_FILE')
+  if (pem === undefined || isPrivateKey(pem, 'ed25519')) return pem
+  return reader.fault(
+    'LICENSE_SIGNING_KEY_FILE must be an Ed25519 key, as `openssl genpkey -algorithm ed25519` prints them',
+  )
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -34,6 +34,22 @@ export const VARIABLES = {
     meaning: 'Days that the push log is kept; then a day is dropped at a time.',
     default: '30',
   },
+  LICENSE_GRACE_DAYS: {
+    meaning: 'How long pushes go on after a licence ended, and while the licences cannot be read.',
+    default: '7',
+  },
+  LICENSE_SIGNING_KEY_FILE: {
+    meaning:
+      'An Ed25519 key (PKCS#8 in PEM) that signs licence files and answers. Absent: one that derives from the secret.',
+  },
+  INSTALLATION_DAYS: {
+    meaning: 'An installation that was not seen for so long gives its seat back.',
+    default: '30',
+  },
+  RATE_LIMITS: {
+    meaning: '`on`, or `off` where something in front of Wakeline sees to it.',
+    default: 'on',
+  },
   DRAIN_SECONDS: { meaning: 'How long a stop waits for work in hand.', default: '15' },
   APP_ID: { meaning: 'Name of the app the credentials below belong to.', default: 'default' },
   APNS_KEY_FILE: { meaning: 'The .p8 key of Apple.' },

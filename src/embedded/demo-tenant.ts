@@ -3,10 +3,9 @@ import { rm } from 'node:fs/promises'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
 import { StartError } from '../lib/start-error.ts'
-import { createTenant } from '../operator/create-tenant.ts'
+import { createTenant } from '../license/create-tenant.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { DEMO_PHONES } from './demo-phones.ts'
-import { createDemoTenantStore } from './demo-tenant-store.ts'
 import { simulatedToken } from './simulated-tokens.ts'
 
 const DemoFile = z.object({
@@ -23,7 +22,7 @@ export type DemoTenant = z.output<typeof DemoFile> & {
 
 const FILE = 'demo.json'
 
-type Deps = Pick<Context, 'db' | 'tenants' | 'pbxKeys' | 'keyring'>
+type Deps = Pick<Context, 'licenseRecords' | 'pbxKeys' | 'keyring' | 'clock'>
 
 /** The tenant to try things with: made at the first start on a database, kept with its keys in `demo.json`. */
 export async function ensureDemoTenant(deps: Deps, directory: DataDirectory): Promise<DemoTenant> {
@@ -31,7 +30,7 @@ export async function ensureDemoTenant(deps: Deps, directory: DataDirectory): Pr
   if (existsSync(path)) {
     const demo = parse(path, await directory.secret(FILE, () => ''))
     const found = await deps.pbxKeys.findByKeyHash(deps.keyring.pbxKeyHash(demo.pbx_key))
-    const isKnown = found !== undefined || (await createDemoTenantStore(deps.db).exists(demo.tenant_id))
+    const isKnown = found !== undefined || (await deps.licenseRecords.tenants.exists(demo.tenant_id))
     if (isKnown) return { ...demo, usable: found !== undefined }
     // The file belongs to another database: DATABASE_URL has changed, or its data were removed.
     await rm(path)

@@ -9,6 +9,7 @@ import express, {
 import { newId } from '../lib/ids.ts'
 import { Problem } from '../lib/problem.ts'
 import type { Logger } from '../observability/logger.ts'
+import { authRequest } from './auth-request.ts'
 import { sendEvents, sendProblem, sendReply, toProblem } from './envelope.ts'
 import type { Route } from './route.ts'
 import { validate } from './validate.ts'
@@ -62,17 +63,17 @@ const prepare: RequestHandler = (request, response, next) => {
 /** Auth and validation in the order of the route, then the handler, then the envelope. */
 function serve(route: Route): RequestHandler {
   return async (request, response) => {
-    const { headers } = request
-    const early =
-      route.auth.stage === 'before-body' ? await route.auth.verify({ headers, body: undefined }) : undefined
-    route.auth.require?.({ headers, body: request.body })
+    const { auth } = route
+    const known = authRequest(request, response)
+    const early = auth.stage === 'before-body' ? await auth.verify(known) : undefined
+    auth.require?.({ ...known, body: request.body })
     const body = route.body && validate(route.body, bodyOf(request))
     const params = route.params && validate(route.params, request.params)
     const query = route.query && validate(route.query, request.query)
-    const caller = route.auth.stage === 'after-body' ? await route.auth.verify({ headers, body }) : early
+    const caller = auth.stage === 'after-body' ? await auth.verify({ ...known, body }) : early
     const signal = gone(response)
     const { requestId } = response.locals as { requestId: string }
-    const reply = await route.handler({ body, params, query, caller, headers, requestId, signal })
+    const reply = await route.handler({ ...known, body, params, query, caller, requestId, signal })
     if (response.destroyed) return
     if (reply.events) await sendEvents(response, reply.events)
     else sendReply(response, reply)

@@ -13,6 +13,22 @@ export interface HandlerInput<Body, Params, Query, Caller> {
   requestId: string
   /** Aborts when the client goes away before it has its answer. */
   signal: AbortSignal
+  /** A header of the answer, whether that becomes a reply or a problem. */
+  setHeader(name: string, value: string): void
+  /** Of the client, as far as `TRUST_PROXY_HOPS` lets us know it. */
+  address: string
+}
+
+/** What an authentication may look at. */
+export interface AuthRequest {
+  method: string
+  headers: IncomingHttpHeaders
+  /** Parsed and checked for `after-body`, undefined before. */
+  body: unknown
+  query: unknown
+  address: string
+  /** A header of the answer, whether that becomes a reply or a problem. */
+  setHeader(name: string, value: string): void
 }
 
 /** An answer: `data` goes into the envelope, `text` and `raw` go out as they are, `events` one by one as they come. */
@@ -30,9 +46,9 @@ export interface AuthScheme<Caller> {
   name: 'none' | 'license-key' | 'pbx-key' | 'operator'
   stage: 'before-body' | 'after-body'
   /** Throws when credentials are missing altogether, which is told before any fault of the body. */
-  require?(request: { headers: IncomingHttpHeaders; body: unknown }): void
+  require?(request: AuthRequest): void
   /** Throws a Problem when the caller is nobody we know. */
-  verify(request: { headers: IncomingHttpHeaders; body: unknown }): Promise<Caller>
+  verify(request: AuthRequest): Promise<Caller>
 }
 
 export const nobody: AuthScheme<undefined> = {

@@ -1,69 +1,103 @@
 import { within } from './deadline.ts'
 import { SECOND } from './units.ts'
 
-/** A revoked key stops working within this time on every node. */
-const FRESH_MS = 5 * SECOND
-/** With the database away, a key that worked this recently goes on working: calls must not die with it. */
-const STALE_MS = 15 * 60 * SECOND
+/** A revoked key stops working within 5 s on every node: this, and the time of a look-up. */
+const FRESH_MS = 4 * SECOND
 /** A database that takes longer is as good as away. */
 const LOOKUP_MS = 500
 /** Who is known waits less: a call has half a second in all, and a hold ends when it should. */
 const REFRESH_MS = 150
 /** A database that did not answer is not asked again for so long about keys that are known. */
 const PROBE_EVERY_MS = SECOND
-/** Wrong keys are remembered, too; the bound keeps a guesser from filling the memory. */
+/** Of each kind. Wrong keys are remembered apart from the good ones, so that a guesser cannot make us forget those. */
 const MAX_ENTRIES = 10_000
 
-/**
- * Remembers what a key was found to be. Many askers for one key share one look-up.
- *
- * @param find looks the hash up; a rejection means that the store could not be asked
- */
-export function createKeyCache<Found>(
-  find: (keyHash: string) => Promise<Found | undefined>,
-  onError: (error: unknown) => void,
-) {
-  const known = new Map<string, { found: Found | undefined; at: number }>()
-  const asking = new Map<string, Promise<Found | undefined>>()
+export interface KeyCacheOptions<Found> {
+  /** Looks the hash up; a rejection means that the store could not be asked. */
+  find(keyHash: string): Promise<Found | undefined>
+  onError(error: unknown): void
+  /** With the database away, a key that worked this recently goes on working: calls must not die with it. */
+  staleMs: number
+}
+
+/** What a key is, as far as is known. */
+export interface KeyFinding<Found> {
+  /** Undefined: nobody's. */
+  found: Found | undefined
+  /** The store cannot be asked, and this is what it said last. */
+  isStale: boolean
+}
+
+/** Remembers what a key was found to be. Many askers for one key share one look-up. */
+export function createKeyCache<Found>({ find, onError, staleMs }: KeyCacheOptions<Found>) {
+  const good = createMemory<Found>()
+  const wrong = createMemory<undefined>()
+  const asking = new Map<string, Promise<KeyFinding<Found>>>()
   let awayUntil = Number.NEGATIVE_INFINITY
 
-  const ask = (keyHash: string): Promise<Found | undefined> => {
+  const remember = (keyHash: string, found: Found | undefined) => {
+    ;(found === undefined ? good : wrong).delete(keyHash)
+    if (found === undefined) wrong.set(keyHash, undefined)
+    else good.set(keyHash, found)
+  }
+  const known = (keyHash: string) => {
+    const entry = good.get(keyHash)
+    return entry && performance.now() - entry.at <= staleMs ? entry : undefined
+  }
+
+  const ask = (keyHash: string): Promise<KeyFinding<Found>> => {
     const already = asking.get(keyHash)
     if (already !== undefined) return already
     // Also an answer that comes too late for who asked is remembered: it may say that the key was revoked.
-    const found = find(keyHash).then((own) => {
-      remember(keyHash, own)
-      return own
+    const asked = find(keyHash).then((found) => {
+      remember(keyHash, found)
+      return { found, isStale: false }
     })
-    const answer = within(isKnown(keyHash) ? REFRESH_MS : LOOKUP_MS, 'looking a key up', found)
+    const answer = within(known(keyHash) ? REFRESH_MS : LOOKUP_MS, 'looking a key up', asked)
       .catch((error: unknown) => {
-        if (!isKnown(keyHash)) throw error
+        const last = known(keyHash)
+        if (!last) throw error
         awayUntil = performance.now() + PROBE_EVERY_MS
         onError(error)
-        return known.get(keyHash)?.found
+        return { found: last.value, isStale: true }
       })
       .finally(() => asking.delete(keyHash))
     asking.set(keyHash, answer)
     return answer
   }
-  const isKnown = (keyHash: string): boolean => {
-    const last = known.get(keyHash)
-    return last !== undefined && performance.now() - last.at <= STALE_MS
-  }
-  const remember = (keyHash: string, found: Found | undefined) => {
-    known.delete(keyHash)
-    known.set(keyHash, { found, at: performance.now() })
-    const [oldest] = known.keys()
-    if (known.size > MAX_ENTRIES && oldest !== undefined) known.delete(oldest)
-  }
 
   return {
-    async get(keyHash: string): Promise<Found | undefined> {
-      const entry = known.get(keyHash)
-      if (entry && performance.now() - entry.at < FRESH_MS) return entry.found
-      if (entry && isKnown(keyHash) && performance.now() < awayUntil) return entry.found
+    /** Rejects when the store cannot be asked about a key that is not known. */
+    async get(keyHash: string): Promise<KeyFinding<Found>> {
+      const now = performance.now()
+      const entry = good.get(keyHash) ?? wrong.get(keyHash)
+      if (entry && now - entry.at < FRESH_MS) return { found: entry.value, isStale: false }
+      const last = known(keyHash)
+      if (last && now < awayUntil) return { found: last.value, isStale: true }
       return ask(keyHash)
+    },
+    /** Whether this process has seen the key work lately. Asks nobody. */
+    isKnown: (keyHash: string): boolean => known(keyHash) !== undefined,
+    /** The next asker looks it up anew. */
+    forget(keyHash: string): void {
+      good.delete(keyHash)
+      wrong.delete(keyHash)
     },
   }
 }
 export type KeyCache<Found> = ReturnType<typeof createKeyCache<Found>>
+
+/** The last so many values, with the time they were heard. */
+function createMemory<Value>() {
+  const entries = new Map<string, { value: Value; at: number }>()
+  return {
+    get: (key: string) => entries.get(key),
+    delete: (key: string) => entries.delete(key),
+    set(key: string, value: Value): void {
+      entries.delete(key)
+      entries.set(key, { value, at: performance.now() })
+      const [oldest] = entries.keys()
+      if (entries.size > MAX_ENTRIES && oldest !== undefined) entries.delete(oldest)
+    },
+  }
+}

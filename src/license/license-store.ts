@@ -1,37 +1,72 @@
 import type { Knex } from 'knex'
+import type { KeyedLicense, License } from './license.ts'
+import { fromKeyedRow, fromLicenseRow, LICENSE_COLUMNS, toLicenseRow } from './license-row.ts'
 
-export interface License {
+export interface LicenseKeyRow {
   id: string
-  tenantId: string
-  tier: string
-  maxExtensions: number
+  licenseId: string
+  keyHash: string
+  prefix: string
+  createdAt: number
   expiresAt?: number
 }
 
+/** Licences and their keys. Who changes one does it together with its event, see `license-records-store.ts`. */
 export function createLicenseStore(db: Knex) {
   return {
-    async findByKeyHash(keyHash: string): Promise<License | undefined> {
-      const row = await db('licenses')
-        .first('id', 'tenant_id', 'tier', 'max_extensions', 'expires_at')
-        .where({ key_hash: keyHash })
-      return row && fromRow(row)
+    /** With the key that found it, also when that or the licence is no good any more: the checks tell why. */
+    async findByKeyHash(keyHash: string): Promise<KeyedLicense | undefined> {
+      const row = await db('license_keys')
+        .join('licenses', 'licenses.id', 'license_keys.license_id')
+        .first(...LICENSE_COLUMNS, 'license_keys.key_prefix', {
+          key_expires_at: 'license_keys.expires_at',
+        })
+        .where('license_keys.key_hash', keyHash)
+      return row && fromKeyedRow(row)
+    },
+
+    /** @param lock holds it until the transaction ends, so that whoever else wants to count its seats waits */
+    async find(id: string, lock = false): Promise<License | undefined> {
+      const query = db('licenses')
+        .first(...LICENSE_COLUMNS)
+        .where({ id })
+      const row = await (lock ? query.forUpdate() : query)
+      return row && fromLicenseRow(row)
+    },
+
+    async insert(license: License, notes = ''): Promise<void> {
+      await db('licenses').insert({ ...toLicenseRow(license), notes })
+    },
+
+    /** All of the licence as it is to be now. */
+    async update(license: License): Promise<void> {
+      const { id, tenant_id, created_at, ...changes } = toLicenseRow(license)
+      await db('licenses')
+        .where({ id })
+        .update({ ...changes, updated_at: db.fn.now() })
+    },
+
+    async insertKey(key: LicenseKeyRow): Promise<void> {
+      await db('license_keys').insert({
+        id: key.id,
+        license_id: key.licenseId,
+        key_hash: key.keyHash,
+        key_prefix: key.prefix,
+        created_at: new Date(key.createdAt),
+        expires_at: key.expiresAt === undefined ? null : new Date(key.expiresAt),
+      })
+    },
+
+    /** How many extensions those licences of a tenant are good for that are in force and end after this moment. */
+    async extensionsOf(tenantId: string, endAfter: Date): Promise<number> {
+      const [row] = await db('licenses')
+        .where({ tenant_id: tenantId })
+        .whereNull('revoked_at')
+        .whereNull('suspended_at')
+        .where((query) => query.whereNull('expires_at').orWhere('expires_at', '>', endAfter))
+        .sum({ total: 'max_extensions' })
+      return Number(row?.total ?? 0)
     },
   }
 }
 export type LicenseStore = ReturnType<typeof createLicenseStore>
-
-interface Row {
-  id: string
-  tenant_id: string
-  tier: string
-  max_extensions: number
-  expires_at: Date | null
-}
-
-const fromRow = (row: Row): License => ({
-  id: row.id,
-  tenantId: row.tenant_id,
-  tier: row.tier,
-  maxExtensions: row.max_extensions,
-  ...(row.expires_at && { expiresAt: row.expires_at.getTime() }),
-})

@@ -21,6 +21,11 @@ export function createEvents(logger: Logger, metrics: Metrics) {
       else logger.debug(line, 'push ended')
     },
 
+    /** A licence that has ended, or cannot be looked up, was let pass. */
+    licenseGrace(reason: 'expired' | 'store_unavailable'): void {
+      metrics.licenseGrace.inc({ reason })
+    },
+
     /** The queue is away and this process sends the call by itself. */
     callBypassed(push: Push, cause: Error): void {
       metrics.bypassed.inc({ provider: push.provider })

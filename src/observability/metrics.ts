@@ -124,6 +124,12 @@ function callMetrics(registers: Registry[]) {
 
 function backgroundMetrics(registers: Registry[]) {
   return {
+    licenseGrace: new Counter({
+      name: 'wakeline_license_grace_total',
+      help: 'Requests that were let pass although their licence had ended, or could not be looked up.',
+      labelNames: ['reason'],
+      registers,
+    }),
     webhookAttempts: new Counter({
       name: 'wakeline_webhook_attempts_total',
       help: 'Attempts to deliver an event to a webhook, by what came of them.',

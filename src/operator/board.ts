@@ -3,6 +3,7 @@ import { createBullBoard } from '@bull-board/api'
 import { ExpressAdapter } from '@bull-board/express'
 import type { Express, RequestHandler } from 'express'
 import express from 'express'
+import { authRequest } from '../http/auth-request.ts'
 import { pageHeaders } from '../http/page-headers.ts'
 import type { AuthScheme } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
@@ -43,12 +44,10 @@ export function queueBoard({ operatorAuth, queues, logger }: BoardDeps): {
   const router = express.Router()
   router.use(headersOfBoard(), refuseCrossOrigin)
   router.use(async (request, response, next) => {
-    const operator = await operatorAuth
-      .verify({ headers: request.headers, body: undefined })
-      .catch((thrown: unknown) => {
-        if (!isPage(request) || !(thrown instanceof Problem) || thrown.status !== 401) throw thrown
-        return undefined
-      })
+    const operator = await operatorAuth.verify(authRequest(request, response)).catch((thrown: unknown) => {
+      if (!isPage(request) || !(thrown instanceof Problem) || thrown.status !== 401) throw thrown
+      return undefined
+    })
     if (!operator) return response.redirect(303, '/operator/login')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       const { method, path } = request

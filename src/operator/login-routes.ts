@@ -1,5 +1,6 @@
 import express, { type Request, type RequestHandler, type Response } from 'express'
 import { z } from 'zod'
+import { authRequest } from '../http/auth-request.ts'
 import { pageHeaders } from '../http/page-headers.ts'
 import type { AuthScheme } from '../http/route.ts'
 import { validate } from '../http/validate.ts'
@@ -39,7 +40,7 @@ export function loginRoutes(deps: LoginDeps): { path: string; handler: RequestHa
   router.use(headersOfLogin(), refuseCrossOrigin)
   router.get('/', (_request, response) => response.redirect(303, HOME))
   router.get('/login', async (request, response) => {
-    const operator = await currentOperator(deps, request)
+    const operator = await currentOperator(deps, request, response)
     response.type('html').send(operator ? signedInPage(operator) : loginPage())
   })
   const body = { limit: '4kb' }
@@ -110,9 +111,13 @@ function sendRefusal(response: Response, problem: Problem, body: unknown): void 
 }
 
 /** Who is logged in, or nobody. */
-async function currentOperator(deps: LoginDeps, { headers }: Request): Promise<Operator | undefined> {
+async function currentOperator(
+  deps: LoginDeps,
+  request: Request,
+  response: Response,
+): Promise<Operator | undefined> {
   try {
-    return await deps.operatorAuth.verify({ headers, body: undefined })
+    return await deps.operatorAuth.verify(authRequest(request, response))
   } catch (thrown) {
     if (thrown instanceof Problem && thrown.status === 401) return undefined
     throw thrown

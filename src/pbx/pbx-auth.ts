@@ -2,7 +2,11 @@ import type { AuthScheme } from '../http/route.ts'
 import { createKeyCache } from '../lib/key-cache.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
+import { MINUTE } from '../lib/units.ts'
 import type { PbxKey, PbxKeyStore } from './pbx-key-store.ts'
+
+/** How long PBXes that we know go on without the database. */
+const STALE_MS = 15 * MINUTE
 
 /** `Authorization: Bearer <PBX key>`. */
 export function createPbxAuth(deps: {
@@ -10,14 +14,18 @@ export function createPbxAuth(deps: {
   keyring: Keyring
   onError: (error: unknown) => void
 }): AuthScheme<PbxKey> {
-  const cache = createKeyCache((hash) => deps.pbxKeys.findByKeyHash(hash), deps.onError)
+  const cache = createKeyCache({
+    find: (hash) => deps.pbxKeys.findByKeyHash(hash),
+    onError: deps.onError,
+    staleMs: STALE_MS,
+  })
   return {
     name: 'pbx-key',
     stage: 'before-body',
     async verify({ headers }) {
       const key = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
       if (key === undefined) throw new Problem('unauthorized')
-      const found = await cache.get(deps.keyring.pbxKeyHash(key)).catch((cause: unknown) => {
+      const { found } = await cache.get(deps.keyring.pbxKeyHash(key)).catch((cause: unknown) => {
         throw new Problem('store_unavailable', { retryAfter: 1, cause })
       })
       if (!found) throw new Problem('invalid_credentials')

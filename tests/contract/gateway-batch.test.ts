@@ -117,6 +117,6 @@ describe.each(BACKENDS)('POST /v1/push/batch on %s', (backend) => {
     const body = { pushes: [item('a')] }
     expect((await gateway.request('POST', '/v1/push/batch', { body })).json.code).toBe('license_key_required')
     const wrong = await gateway.request('POST', '/v1/push/batch', { body: { ...body, license_key: 'WL-NO' } })
-    expect([wrong.status, wrong.json.code]).toEqual([403, 'license_invalid'])
+    expect([wrong.status, wrong.json.code]).toEqual([403, 'KEY_MISTYPED'])
   })
 })

@@ -96,7 +96,7 @@ describe.each(BACKENDS)('POST /v1/push on %s', (backend) => {
         () => whole({ license_key: 'WL-WRONG' }),
         403,
         'invalid or expired license key',
-        'license_invalid',
+        'KEY_MISTYPED',
       ],
       [
         'a ttl of no time',
@@ -153,7 +153,7 @@ describe.each(BACKENDS)('POST /v1/push on %s', (backend) => {
       expect(answer.json).toMatchObject({
         data: null,
         error: 'invalid or expired license key',
-        code: 'license_invalid',
+        code: 'EXPIRED',
       })
     })
   })

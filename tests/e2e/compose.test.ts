@@ -7,10 +7,11 @@ import { parseEnv } from 'node:util'
 import { parse } from 'yaml'
 import { VARIABLES } from '../../src/config/variables.ts'
 import { openDatabase } from '../../src/db/database.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { createKeyring } from '../../src/lib/keyring.ts'
 import { SECOND } from '../../src/lib/units.ts'
-import { createTenant } from '../../src/operator/create-tenant.ts'
-import { createTenantStore } from '../../src/operator/tenant-store.ts'
+import { createTenant } from '../../src/license/create-tenant.ts'
+import { createLicenseRecords } from '../../src/license/license-records-store.ts'
 import { environmentFor } from '../../src/simulators/simulator-environment.ts'
 import { startSimulators } from '../../src/simulators/simulators.ts'
 import { createCaller, type Program, startProgram } from '../support/cluster.ts'
@@ -355,7 +356,11 @@ async function startMachine(opened: AsyncDisposableStack) {
     async createTenantsCaller() {
       const db = openDatabase(url, { poolSize: 1 })
       opened.defer(() => db.destroy())
-      const deps = { tenants: createTenantStore(db), keyring: createKeyring(secret) }
+      const deps = {
+        licenseRecords: createLicenseRecords(db),
+        keyring: createKeyring(secret),
+        clock: systemClock,
+      }
       return createCaller(await createTenant(deps, { name: 'test', tier: 'professional' }))
     },
   }

@@ -108,7 +108,7 @@ describe.each(BACKENDS)('webhooks on %s', (backend) => {
     })
     expect(await refused(asOwner(gateway, 'WL-WRONG')('GET', ''))).toEqual({
       status: 403,
-      code: 'license_invalid',
+      code: 'KEY_MISTYPED',
     })
     for (const body of [{}, { url: 5 }, { url: null }]) {
       const fault = { status: 400, code: 'invalid_request', field: 'url' }

@@ -97,7 +97,7 @@ async function givenRows(rows: readonly Row[]): Promise<void> {
   await db.raw('TRUNCATE push_logs, licenses, tenants CASCADE')
   await db('tenants').insert(TENANTS.map((id) => ({ id, name: id })))
   await db('licenses').insert(
-    LICENSES.map(({ id, tenantId }) => ({ id, tenant_id: tenantId, key_hash: id, key_prefix: '' })),
+    LICENSES.map(({ id, tenantId }) => ({ id, tenant_id: tenantId, tier: 'custom', max_extensions: 1 })),
   )
   const store = createPushLogStore(db)
   const pushes = rows.map((row) => ({ push: toPush(row), state: row.state }))

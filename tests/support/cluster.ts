@@ -4,10 +4,11 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Backend } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/db/database.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { createKeyring } from '../../src/lib/keyring.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
-import { createTenant } from '../../src/operator/create-tenant.ts'
-import { createTenantStore } from '../../src/operator/tenant-store.ts'
+import { createTenant } from '../../src/license/create-tenant.ts'
+import { createLicenseRecords } from '../../src/license/license-records-store.ts'
 import { environmentFor } from '../../src/simulators/simulator-environment.ts'
 import { type Simulators, startSimulators } from '../../src/simulators/simulators.ts'
 import { until } from './conditions.ts'
@@ -158,9 +159,8 @@ export async function startCluster(options: ClusterOptions) {
       Promise.all(Array.from({ length: messageWorkers }, startMessageWorker)),
     ])
 
-    const tenants = createTenantStore(db)
     const tenant = await createTenant(
-      { tenants, keyring: createKeyring(secret) },
+      { licenseRecords: createLicenseRecords(db), keyring: createKeyring(secret), clock: systemClock },
       { name: 'test', tier: 'professional' },
     )
     return {

@@ -109,17 +109,24 @@ describe('batcher', () => {
 })
 
 describe('key cache', () => {
+  const stale = { found: 'license', isStale: true }
+  const cacheOf = <Found>(
+    find: (hash: string) => Promise<Found | undefined>,
+    onError: (error: unknown) => void = fail,
+  ) => createKeyCache({ find, onError, staleMs: 15 * 60_000 })
+
   test('asks once for many at the same time', async () => {
     let asked = 0
-    const cache = createKeyCache(async (hash) => {
+    const cache = cacheOf(async (hash) => {
       asked += 1
       return `${hash}${asked}`
-    }, fail)
-    expect(await Promise.all(Array.from({ length: 20 }, () => cache.get('k')))).toEqual(Array(20).fill('k1'))
-    expect(await cache.get('k')).toBe('k1')
+    })
+    const all = await Promise.all(Array.from({ length: 20 }, () => cache.get('k')))
+    expect(all).toEqual(Array(20).fill({ found: 'k1', isStale: false }))
+    expect(await cache.get('k')).toEqual({ found: 'k1', isStale: false })
   })
   test('does not wait for a store that hangs', async () => {
-    const cache = createKeyCache(() => new Promise<never>(() => undefined), fail)
+    const cache = cacheOf(() => new Promise<never>(() => undefined))
     await expect(cache.get('k')).rejects.toThrow('looking a key up took longer than 500 ms')
   })
   test('waits for a store that hangs only briefly when it knows the key', async () => {
@@ -127,7 +134,7 @@ describe('key cache', () => {
     try {
       const errors: unknown[] = []
       const answers = [Promise.resolve('license'), new Promise<never>(() => undefined)]
-      const cache = createKeyCache(
+      const cache = cacheOf(
         () => answers.shift() ?? fail('asked too often'),
         (error) => errors.push(error),
       )
@@ -135,16 +142,16 @@ describe('key cache', () => {
       jest.advanceTimersByTime(6_000)
       const got = cache.get('k')
       await jest.advanceTimersByTimeAsync(150)
-      expect(await got).toBe('license')
+      expect(await got).toEqual(stale)
       expect(errors).toHaveLength(1)
-      expect(await cache.get('k')).toBe('license')
+      expect(await cache.get('k')).toEqual(stale)
     } finally {
       jest.useRealTimers()
     }
   })
   test('forgets the oldest of too many keys, so that a guesser cannot fill the memory', async () => {
     const asked: string[] = []
-    const cache = createKeyCache(async (hash) => void asked.push(hash), fail)
+    const cache = cacheOf(async (hash) => void asked.push(hash))
     for (let i = 0; i <= 10_000; i += 1) await cache.get(`k${i}`)
     await cache.get('k10000')
     expect(asked).toHaveLength(10_001)
@@ -152,8 +159,22 @@ describe('key cache', () => {
     expect(asked.at(-1)).toBe('k0')
     expect(asked).toHaveLength(10_002)
   })
+  test('does not forget a good key over any number of wrong ones', async () => {
+    let away = false
+    const cache = cacheOf(
+      (hash) =>
+        away ? Promise.reject(new Error('away')) : Promise.resolve(hash === 'good' ? 'license' : undefined),
+      () => undefined,
+    )
+    await cache.get('good')
+    for (let i = 0; i <= 10_000; i += 1) await cache.get(`k${i}`)
+    away = true
+    expect(cache.isKnown('good')).toBe(true)
+    expect(cache.isKnown('k10000')).toBe(false)
+    expect(await cache.get('good')).toMatchObject({ found: 'license' })
+  })
   test('throws when the store is away and nothing is known', async () => {
-    const cache = createKeyCache(() => Promise.reject(new Error('away')), fail)
+    const cache = cacheOf(() => Promise.reject(new Error('away')))
     await expect(cache.get('k')).rejects.toThrow('away')
   })
   test('goes on with what it knew while the store is away', async () => {
@@ -161,22 +182,22 @@ describe('key cache', () => {
     try {
       let away = false
       const errors: unknown[] = []
-      const cache = createKeyCache(
+      const cache = cacheOf(
         () => (away ? Promise.reject(new Error('away')) : Promise.resolve('license')),
         (error) => errors.push(error),
       )
-      expect(await cache.get('k')).toBe('license')
+      expect(await cache.get('k')).toEqual({ found: 'license', isStale: false })
       away = true
       jest.setSystemTime(6_000)
       jest.advanceTimersByTime(6_000)
-      expect(await cache.get('k')).toBe('license')
+      expect(await cache.get('k')).toEqual(stale)
       expect(errors).toHaveLength(1)
       // The store is asked again after a second, not by each request in between.
       jest.advanceTimersByTime(900)
-      expect(await cache.get('k')).toBe('license')
+      expect(await cache.get('k')).toEqual(stale)
       expect(errors).toHaveLength(1)
       jest.advanceTimersByTime(200)
-      expect(await cache.get('k')).toBe('license')
+      expect(await cache.get('k')).toEqual(stale)
       expect(errors).toHaveLength(2)
       jest.advanceTimersByTime(16 * 60_000)
       await expect(cache.get('k')).rejects.toThrow('away')
