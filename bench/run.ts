@@ -8,6 +8,7 @@ import { formatTable } from './report/table.ts'
 import { held } from './rows/held.ts'
 import { lanes } from './rows/lanes.ts'
 import { latency } from './rows/latency.ts'
+import { licenses } from './rows/licenses.ts'
 import type { Row, RowResult } from './rows/measurement.ts'
 import { pushLog, startPushLog } from './rows/push-log.ts'
 import { release } from './rows/release.ts'
@@ -15,7 +16,14 @@ import { throughput } from './rows/throughput.ts'
 import { describeMachine } from './stack/machine.ts'
 import { startStack } from './stack/start-stack.ts'
 
-const rows: Record<Exclude<RowName, 'f'>, Row> = { a: latency, b: release, c: throughput, d: held, e: lanes }
+const rows: Record<Exclude<RowName, 'f'>, Row> = {
+  a: latency,
+  b: release,
+  c: throughput,
+  d: held,
+  e: lanes,
+  g: licenses,
+}
 
 const options = readOptions(process.argv)
 const profiles = options.profile ? await mkdtemp(join(tmpdir(), 'wakeline-profile-')) : undefined

@@ -29,6 +29,7 @@ export function describedRoutes(): Route[] {
   const auth = (name: AuthScheme<unknown>['name'], stage: AuthScheme<unknown>['stage']) => ({ name, stage })
   return apiRoutes({
     licenseAuth: auth('license-key', 'after-body'),
+    webhookAuth: auth('license-key', 'after-body'),
     pbxAuth: auth('pbx-key', 'before-body'),
     operatorAuth: auth('operator', 'before-body'),
   } as unknown as Context)
@@ -37,7 +38,7 @@ export function describedRoutes(): Route[] {
 const featureRoutes = (context: Context): Route[] => [
   ...gatewayRoutes(context),
   ...tokenRoutes(context),
-  ...webhookRoutes(context),
+  ...webhookRoutes({ ...context, licenseAuth: context.webhookAuth }),
   ...callRoutes({ ...context, ...context.config }),
   ...extensionRoutes(context),
   ...pushRoutes(context),

@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import type { Clock } from './lib/clock.ts'
 import { toError } from './lib/error.ts'
 import type { Keyring } from './lib/keyring.ts'
+import { entitled } from './license/entitled.ts'
 import { createKnownLicenses } from './license/known-licenses.ts'
 import { createLicenseAuth } from './license/license-auth.ts'
 import { createLicenseRecords } from './license/license-records-store.ts'
@@ -24,9 +25,13 @@ export function createLicensing(core: LicensingDeps) {
   const graceMs = config.licenseGraceMs
   const { licenses } = licenseRecords
   const knownLicenses = createKnownLicenses({ licenses, keyring, graceMs, onError })
+  const licenseAuth = createLicenseAuth({ knownLicenses, clock, graceMs, events })
   return {
     licenseRecords,
     knownLicenses,
-    licenseAuth: createLicenseAuth({ knownLicenses, clock, graceMs, events }),
+    licenseAuth,
+    webhookAuth: entitled(licenseAuth, ['webhooks'], clock),
+    /** How many extensions a tenant may have; its licences count for as long as their pushes are let pass. */
+    extensionLimit: (tenantId: string) => licenses.extensionsOf(tenantId, new Date(clock.now() - graceMs)),
   }
 }

@@ -1,5 +1,6 @@
 import { batchedRows } from './batched-rows.ts'
 import { closedLoopPushes } from './closed-loop-pushes.ts'
+import { closedLoopRequests } from './closed-loop-requests.ts'
 import { heldCalls } from './held-calls.ts'
 import { messageBatches } from './message-batches.ts'
 import { pacedPushes } from './paced-pushes.ts'
@@ -14,6 +15,7 @@ import { roundTrips } from './round-trips.ts'
 export const scenarios = {
   batchedRows,
   closedLoopPushes,
+  closedLoopRequests,
   closedLoopRawPushes,
   heldCalls,
   messageBatches,

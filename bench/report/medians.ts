@@ -11,7 +11,8 @@ export function medians(runs: readonly (readonly Measurement[])[]): Measurement[
   })
 }
 
-function median(values: readonly number[]): number {
+/** Of an even number, the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const [low = Number.NaN, high = Number.NaN] = [

@@ -13,9 +13,13 @@ import { migrateDatabase } from '../../src/migrate-database.ts'
 import { guardProcess } from '../../tests/support/guard.ts'
 import { startRedisServer } from '../../tests/support/redis-server.ts'
 import { temporaryDirectory } from '../../tests/support/temporary-directory.ts'
+import { startApi } from './api-process.ts'
 import { startGoogle } from './google.ts'
 import { startNodeProcess } from './node-process.ts'
 import { startRecorder } from './recorder.ts'
+
+/** Of the licence: its rate limits follow from it, and the bench measures the gateway, not its refusals. */
+const MANY_EXTENSIONS = 1_000_000
 
 export type Stack = Awaited<ReturnType<typeof startStack>>
 
@@ -26,9 +30,6 @@ export type Stack = Awaited<ReturnType<typeof startStack>>
  * @param profileDirectory where API and worker write their processor profiles when they end
  * @param options.google whether there is Google's simulator, too
  */
-/** Of the licence: its rate limits follow from it, and the bench measures the gateway, not its refusals. */
-const MANY_EXTENSIONS = 1_000_000
-
 export async function startStack(profileDirectory?: string, options: { google?: boolean } = {}) {
   await using opened = new AsyncDisposableStack()
   const { path } = opened.use(await temporaryDirectory())
@@ -62,13 +63,12 @@ export async function startStack(profileDirectory?: string, options: { google?: 
     profileDirectory
       ? ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}.cpuprofile`]
       : []
-  const start = (name: string, command: readonly string[], ready: string) =>
-    startNodeProcess({ command, env, log: logOf(name), ready, nodeOptions: profiling(name) })
+  const common = (name: string) => ({ env, log: logOf(name), nodeOptions: profiling(name) })
+  const workerCommand = ['workers/main.ts', '--lane', 'calls']
   const worker = opened.use(
-    await start('worker', ['workers/main.ts', '--lane', 'calls'], 'workers are ready'),
+    await startNodeProcess({ ...common('worker'), command: workerCommand, ready: 'workers are ready' }),
   )
-  const api = opened.use(await start('api', ['src/bin/api.ts'], 'api is ready'))
-  const port = Number(/"url":"[^"]*:(\d+)"/.exec(await api.output())?.[1])
+  const api = opened.use(await startApi(common('api')))
 
   const running = opened.move()
   return {
@@ -79,7 +79,7 @@ export async function startStack(profileDirectory?: string, options: { google?: 
     api,
     db,
     tenant,
-    port,
+    port: api.port,
     google,
     env,
     logOf,

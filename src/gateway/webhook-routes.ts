@@ -21,7 +21,7 @@ export interface WebhookRouteDeps {
 }
 
 const tag = 'Webhooks'
-const refusals = ['license_key_required', 'license_invalid', 'store_unavailable'] as const
+const refusals = ['license_key_required', 'license_invalid', 'not_entitled', 'store_unavailable'] as const
 const problems = ['invalid_request', ...refusals, 'unknown_webhook'] as const
 
 /** How an owner says where he wants to be told, and sees whether he was. */

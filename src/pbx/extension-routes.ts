@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ExtensionStore } from '../devices/extension-store.ts'
+import type { Extension, ExtensionStore } from '../devices/extension-store.ts'
 import type { RegisterDevice } from '../devices/register-device.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
@@ -13,6 +13,8 @@ export interface ExtensionRouteDeps {
   registerDevice: RegisterDevice
   reportRegistration: ReportRegistration
   appIds: readonly string[]
+  /** How many extensions the licences of a tenant are good for. */
+  extensionLimit(tenantId: string): Promise<number>
 }
 
 const tag = 'PBX'
@@ -23,6 +25,7 @@ const problems = ['invalid_request', 'unauthorized', 'invalid_credentials', 'sto
 export const extensionRoutes = (deps: ExtensionRouteDeps): Route[] => [
   reportRoute(deps),
   putExtension(deps),
+  deleteExtension(deps),
   putDevice(deps),
 ]
 
@@ -54,20 +57,59 @@ const ExtensionAnswer = z
   .object({ id: z.int(), number: z.string(), name: z.string(), dnd: z.boolean() })
   .meta({ id: 'Extension' })
 
-const putExtension = ({ pbxAuth, extensions }: ExtensionRouteDeps): Route =>
+const putExtension = (deps: ExtensionRouteDeps): Route =>
   route({
     method: 'put',
     path: '/api/v1/pbx/extensions/{number}',
     tag,
     summary: 'Create or change an extension',
-    auth: pbxAuth,
+    description:
+      'A licence is good for so many extensions. One more than that is refused; what there is can always be changed, and calls go on.',
+    auth: deps.pbxAuth,
     params: z.object({ number: ExtensionNumber }),
     body: ExtensionBody,
     replies: [{ status: 200, description: 'As it is now.', schema: ExtensionAnswer }],
-    problems,
+    problems: [...problems, 'too_many_extensions'],
     handler: async ({ params, body, caller }) => ({
-      data: await extensions.put(caller.tenantId, params.number, body),
+      data:
+        (await deps.extensions.change(caller.tenantId, params.number, body)) ??
+        (await addExtension(deps, caller.tenantId, params.number, body)),
     }),
+  })
+
+async function addExtension(
+  { extensions, extensionLimit }: ExtensionRouteDeps,
+  tenantId: string,
+  number: string,
+  change: z.output<typeof ExtensionBody>,
+): Promise<Extension> {
+  const limit = await extensionLimit(tenantId)
+  const made = await extensions.create(tenantId, number, change, limit)
+  if ('number' in made) return made
+  throw new Problem('too_many_extensions', {
+    code: 'TOO_MANY_EXTENSIONS',
+    extra: {
+      hint: `there are ${made.inUse} extensions, and the licence is for ${limit}: remove one, or have the licence changed`,
+      in_use: made.inUse,
+      max_extensions: limit,
+    },
+  })
+}
+
+const deleteExtension = ({ pbxAuth, extensions }: ExtensionRouteDeps): Route =>
+  route({
+    method: 'delete',
+    path: '/api/v1/pbx/extensions/{number}',
+    tag,
+    summary: 'Remove an extension with its phones',
+    auth: pbxAuth,
+    params: z.object({ number: ExtensionNumber }),
+    replies: [{ status: 200, description: 'It is gone.', schema: Ok }],
+    problems: [...problems, 'unknown_extension'],
+    async handler({ params, caller }) {
+      if (!(await extensions.remove(caller.tenantId, params.number))) throw new Problem('unknown_extension')
+      return { data: { status: 'ok' } }
+    },
   })
 
 const putDevice = ({ pbxAuth, extensions, registerDevice, appIds }: ExtensionRouteDeps): Route =>

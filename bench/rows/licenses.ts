@@ -1,0 +1,119 @@
+import { httpRequest } from '../load/http-request.ts'
+import type { BenchOptions } from '../options.ts'
+import { median } from '../report/medians.ts'
+import { type ApiProcess, startApi } from '../stack/api-process.ts'
+import { type ProcessorReading, perUnit, readProcessors } from '../stack/processor-reading.ts'
+import type { Stack } from '../stack/start-stack.ts'
+import { runLoad } from '../stack/task.ts'
+import type { Row } from './measurement.ts'
+
+const CALLERS = 100
+/** One API with limits and one without, in turn: what else the machine does hits both alike. */
+const PAIRS = 5
+
+/** Row g: what the licence server does, and what it costs a push. */
+export const licenses: Row = async (stack, options, run) => {
+  const validations = await requests(stack, options, validation(stack.tenant.licenseKey), '"valid":true')
+  const floor = await requests(stack, options, httpRequest('GET', '/healthz'), 'ok')
+  const limits = await compareLimits(stack, options, run)
+
+  return {
+    measurements: [
+      {
+        id: 'validations-per-second',
+        label: `/v1/license/validate, ${CALLERS} callers`,
+        unit: '/s',
+        value: validations.perSecond,
+        floor: floor.perSecond,
+      },
+      { id: 'validations-p99', label: 'the same, p99', unit: 'ms', value: validations.answerMs.p99 },
+      { id: 'validations-failed', label: 'answers that were no', unit: '', value: validations.failed },
+      {
+        id: 'limited-us',
+        label: 'processor time per push, with limits',
+        unit: 'us',
+        value: median(limits.on.map(({ us }) => us)),
+        floor: median(limits.off.map(({ us }) => us)),
+      },
+      { id: 'limits-cost', label: 'the same, beside that without', unit: '%', value: limits.costPercent },
+      {
+        id: 'limits-slowdown',
+        label: 'pushes a second, beside those without',
+        unit: '%',
+        value: limits.slowdownPercent,
+      },
+      {
+        id: 'limits-failed',
+        label: 'pushes without success',
+        unit: '',
+        value: [...limits.on, ...limits.off].reduce((sum, { failed }) => sum + failed, 0),
+      },
+    ],
+    details: { validations, floor, limits },
+  }
+}
+
+const validation = (licenseKey: string) =>
+  httpRequest('POST', '/v1/license/validate', { body: { license_key: licenseKey } })
+
+const requests = ({ port }: Stack, { quick }: BenchOptions, request: string, expected: string) =>
+  runLoad('closedLoopRequests', {
+    ...{ port, request, expected },
+    callers: CALLERS,
+    warmUpMs: quick ? 1_000 : 3_000,
+    measureMs: quick ? 2_000 : 8_000,
+  })
+
+async function compareLimits(stack: Stack, options: BenchOptions, run: number) {
+  const env = { ...stack.env, RATE_LIMITS: 'off' }
+  await using unlimited = await startApi({ env, log: stack.logOf(`api-unlimited-${run}`) })
+  const on: Sample[] = []
+  const off: Sample[] = []
+  // The first pair warms both up.
+  for (let pair = 0; pair <= (options.quick ? 1 : PAIRS); pair += 1) {
+    const first = await pushes(stack, stack.api, options, `g${run}p${pair}on`)
+    const second = await pushes(stack, unlimited, options, `g${run}p${pair}off`)
+    if (pair === 0) continue
+    on.push(first)
+    off.push(second)
+  }
+  const pairs = on.map((limited, i) => ({ limited, free: off[i] ?? limited }))
+  const percent = (ratios: number[]) => (median(ratios) - 1) * 100
+  return {
+    on,
+    off,
+    costPercent: percent(pairs.map(({ limited, free }) => limited.us / free.us)),
+    slowdownPercent: percent(pairs.map(({ limited, free }) => free.perSecond / limited.perSecond)),
+  }
+}
+
+interface Sample {
+  us: number
+  perSecond: number
+  failed: number
+}
+
+async function pushes(stack: Stack, api: ApiProcess, { quick }: BenchOptions, tag: string): Promise<Sample> {
+  const readings: ProcessorReading[] = []
+  await stack.recorder.reset()
+  const load = await runLoad(
+    'closedLoopPushes',
+    {
+      port: api.port,
+      licenseKey: stack.tenant.licenseKey,
+      tag,
+      callers: CALLERS,
+      warmUpMs: quick ? 1_000 : 2_000,
+      measureMs: quick ? 2_000 : 6_000,
+    },
+    async () => void readings.push(await readProcessors({ ...stack, api })),
+  )
+  const [before, after] = readings
+  if (!before || !after) throw new Error('the generator did not say when to read')
+  const used = perUnit(before, after, load.measured / 1_000)
+  return {
+    us: used.api + used.worker + used.redis + used.postgres,
+    perSecond: load.perSecond,
+    failed: load.failed,
+  }
+}
