@@ -17,6 +17,8 @@ COPY migrations ./migrations
 COPY src ./src
 COPY workers ./workers
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 METRICS_HOST=0.0.0.0 METRICS_PORT=9090
+# A volume that is mounted here for the first time gets this owner.
+RUN mkdir -p /var/lib/wakeline/voicemail && chown -R 1000:1000 /var/lib/wakeline
 # By number, so that Kubernetes can see that it is not root; `node` in the base image. The files stay root's: nothing changes them.
 USER 1000:1000
 EXPOSE 8080 9090

@@ -3,6 +3,7 @@ import * as pushLogsByDay from './20261121090000-push-logs-by-day.ts'
 import * as messagesLane from './20261121090100-messages-lane.ts'
 import * as webhooks from './20261121090200-webhooks.ts'
 import * as licenses from './20261121120000-licenses.ts'
+import * as appApi from './20261121150000-app-api.ts'
 
 /** All migrations in their order; a merged one is never edited. */
 export const migrations = {
@@ -11,4 +12,5 @@ export const migrations = {
   '20261121090100-messages-lane': messagesLane,
   '20261121090200-webhooks': webhooks,
   '20261121120000-licenses': licenses,
+  '20261121150000-app-api': appApi,
 }
