@@ -7,6 +7,7 @@ import { readApp } from './app-variables.ts'
 import type { Env } from './env.ts'
 import { ConfigError, createReader, type Reader } from './faults.ts'
 import { isPrivateKey } from './private-key.ts'
+import { type BucketKey, readBucketKey, readVoicemail, type VoicemailConfig } from './voicemail-variables.ts'
 import { readWebhookNetworks } from './webhook-networks.ts'
 
 /** Everything that may be logged. */
@@ -22,6 +23,7 @@ export interface Config {
   readonly pushPrivacy: Privacy
   /** How long the push log is kept. */
   readonly pushLogDays: number
+  readonly voicemail: VoicemailConfig
   /** For pushes of a licence that has ended, and of one that cannot be looked up. */
   readonly licenseGraceMs: number
   /** An installation not seen for so long is dead. */
@@ -41,6 +43,9 @@ export interface Secrets {
   readonly masterKey?: Uint8Array
   /** An Ed25519 key in PEM that signs licence files and answers. */
   readonly licenseSigningKey?: string
+  readonly voicemailBucketKey?: BucketKey
+  /** 32 bytes each, the one that signs first; none: it derives from the master key. */
+  readonly appTokenSecrets?: readonly [Uint8Array, ...Uint8Array[]]
   readonly apps: readonly AppCredentials[]
 }
 
@@ -91,6 +96,7 @@ function readValues(reader: Reader, shape: Shape, secrets: Secrets): Config {
     pushTtlMs: reader.integer('PUSH_TTL_SECONDS', 1, 120) * SECOND,
     pushPrivacy: reader.choice('PUSH_PRIVACY', PRIVACY_MODES),
     pushLogDays: reader.integer('PUSH_LOG_DAYS', 1, 3_650),
+    voicemail: readVoicemail(reader, resolve(reader.text('DATA_DIR') ?? '')),
     licenseGraceMs: reader.integer('LICENSE_GRACE_DAYS', 0, 365) * DAY,
     installationMs: reader.integer('INSTALLATION_DAYS', 1, 3_650) * DAY,
     rateLimits: reader.choice('RATE_LIMITS', ['on', 'off']) === 'on',
@@ -105,6 +111,8 @@ function readSecrets(reader: Reader, shape: Shape): Secrets {
   const redisUrl = reader.secretUrl('REDIS_URL', ['redis:', 'rediss:'])
   const masterKey = readMasterKey(reader)
   const licenseSigningKey = readLicenseSigningKey(reader)
+  const voicemailBucketKey = readBucketKey(reader)
+  const appTokenSecrets = readAppTokenSecrets(reader)
   const app = readApp(reader)
   if (shape === 'cluster') {
     if (!reader.text('DATABASE_URL') && !reader.text('DATABASE_URL_FILE')) {
@@ -119,9 +127,14 @@ function readSecrets(reader: Reader, shape: Shape): Secrets {
     ...(redisUrl && { redisUrl }),
     ...(masterKey && { masterKey }),
     ...(licenseSigningKey && { licenseSigningKey }),
+    ...(voicemailBucketKey && { voicemailBucketKey }),
+    ...(appTokenSecrets && { appTokenSecrets }),
     apps: app ? [app] : [],
   }
 }
+
+/** 32 bytes. */
+const SECRET = /^[0-9a-f]{64}$/i
 
 function readMasterKey(reader: Reader): Uint8Array | undefined {
   if (reader.text('WAKELINE_SECRET') && reader.text('WAKELINE_SECRET_FILE')) {
@@ -129,8 +142,18 @@ function readMasterKey(reader: Reader): Uint8Array | undefined {
   }
   const hex = reader.text('WAKELINE_SECRET') ?? reader.file('WAKELINE_SECRET_FILE')?.trim()
   if (hex === undefined) return undefined
-  if (/^[0-9a-f]{64}$/i.test(hex)) return Buffer.from(hex, 'hex')
+  if (SECRET.test(hex)) return Buffer.from(hex, 'hex')
   return reader.fault('WAKELINE_SECRET must be 64 hex digits, as `openssl rand -hex 32` prints them')
+}
+
+function readAppTokenSecrets(reader: Reader): Secrets['appTokenSecrets'] {
+  const names = ['APP_JWT_SECRET', 'APP_JWT_SECRET_PREVIOUS'] as const
+  if (reader.text(names[1]) && !reader.text(names[0])) reader.fault(`${names[1]} needs ${names[0]}`)
+  const [first, ...rest] = names.flatMap((name) => {
+    const hex = reader.pattern(name, SECRET, '64 hex digits, as `openssl rand -hex 32` prints them')
+    return hex === undefined ? [] : [Buffer.from(hex, 'hex')]
+  })
+  return first && [first, ...rest]
 }
 
 function readLicenseSigningKey(reader: Reader): string | undefined {

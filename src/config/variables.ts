@@ -14,6 +14,15 @@ export const VARIABLES = {
     secret: true,
   },
   WAKELINE_SECRET_FILE: { meaning: 'A file with that secret instead.' },
+  APP_JWT_SECRET: {
+    meaning:
+      '64 hex digits that sign the tokens of the app, as FlowPBX has them. Absent: derived from the secret.',
+    secret: true,
+  },
+  APP_JWT_SECRET_PREVIOUS: {
+    meaning: 'The one before; tokens that it signed are good until they end.',
+    secret: true,
+  },
   DATA_DIR: { meaning: 'Where `npm start` keeps its database and secrets.', default: './data' },
   HOST: { meaning: 'Address of the API.', default: '127.0.0.1' },
   PORT: { meaning: 'Port of the API.', default: '8080' },
@@ -34,6 +43,17 @@ export const VARIABLES = {
     meaning: 'Days that the push log is kept; then a day is dropped at a time.',
     default: '30',
   },
+  VOICEMAIL_DIR: {
+    meaning:
+      'Where recordings are kept; all nodes of a cluster must see it. Absent: `voicemail` in `DATA_DIR`, or the bucket below.',
+  },
+  VOICEMAIL_QUOTA_MB: { meaning: 'How much of them a tenant may keep, in MB.', default: '1024' },
+  VOICEMAIL_S3_BUCKET: { meaning: 'A bucket at Amazon S3, or at what speaks like it, for recordings.' },
+  VOICEMAIL_S3_ENDPOINT: { meaning: 'Where the bucket is, if not at Amazon: `https://minio.example:9000`.' },
+  VOICEMAIL_S3_REGION: { meaning: 'The region of the bucket.', default: 'us-east-1' },
+  VOICEMAIL_S3_ACCESS_KEY_ID: { meaning: 'The access key for the bucket.' },
+  VOICEMAIL_S3_SECRET_ACCESS_KEY: { meaning: 'Its secret.', secret: true },
+  VOICEMAIL_S3_SECRET_ACCESS_KEY_FILE: { meaning: 'A file with that secret instead.' },
   LICENSE_GRACE_DAYS: {
     meaning: 'How long pushes go on after a licence ended, and while the licences cannot be read.',
     default: '7',

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -6,11 +5,14 @@ import express, {
   type RequestHandler,
   type Response,
 } from 'express'
+import type { z } from 'zod'
 import { newId } from '../lib/ids.ts'
 import { Problem } from '../lib/problem.ts'
 import type { Logger } from '../observability/logger.ts'
+import { refuseEmptyBody, tellBodyFault, validateAppBody } from './app-body.ts'
 import { authRequest } from './auth-request.ts'
-import { sendEvents, sendProblem, sendReply, toProblem } from './envelope.ts'
+import { sendBytes, sendEvents, sendProblem, sendReply, signAnswers, toProblem } from './envelope.ts'
+import { receiveUpload } from './multipart.ts'
 import type { Route } from './route.ts'
 import { validate } from './validate.ts'
 
@@ -34,7 +36,7 @@ export function createApp({ routes, mounts = [], trustProxyHops, logger }: AppOp
   app.use(prepare)
   for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
     const served = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'))
-    for (const route of methods) served[route.method](...(route.body ? [parseJson(route)] : []), serve(route))
+    for (const route of methods) served[route.method](...handlersOf(route))
     served.all(refuseMethod(methods))
   }
   // After the routes, so that a call is not compared with the paths of pages first.
@@ -46,8 +48,19 @@ export function createApp({ routes, mounts = [], trustProxyHops, logger }: AppOp
   return app
 }
 
-const parseJson = ({ bodyLimit }: Route): RequestHandler =>
-  express.json({ limit: bodyLimit ?? BODY_LIMIT, type: () => true, strict: false })
+const handlersOf = (route: Route): RequestHandler[] => [
+  ...(route.signer ? [signAnswers(route.signer)] : []),
+  ...(route.body ? [parseJson(route)] : []),
+  serve(route),
+]
+
+function parseJson({ bodyLimit, bodyTexts }: Route): RequestHandler {
+  const options = { limit: bodyLimit ?? BODY_LIMIT, type: () => true, strict: false }
+  if (bodyTexts !== 'app') return express.json(options)
+  const parse = express.json({ ...options, verify: refuseEmptyBody })
+  return (request, response, next) =>
+    parse(request, response, (thrown) => next(thrown && tellBodyFault(thrown)))
+}
 
 const prepare: RequestHandler = (request, response, next) => {
   const id = newId()
@@ -67,21 +80,24 @@ function serve(route: Route): RequestHandler {
     const known = authRequest(request, response)
     const early = auth.stage === 'before-body' ? await auth.verify(known) : undefined
     auth.require?.({ ...known, body: request.body })
-    const body = route.body && validate(route.body, bodyOf(request))
+    const body = route.body && validateBody(route, route.body, request)
     const params = route.params && validate(route.params, request.params)
     const query = route.query && validate(route.query, request.query)
     const caller = auth.stage === 'after-body' ? await auth.verify({ ...known, body }) : early
     const signal = gone(response)
     const { requestId } = response.locals as { requestId: string }
-    const reply = await route.handler({ ...known, body, params, query, caller, requestId, signal })
-    if (response.destroyed) return
-    if (reply.events) await sendEvents(response, reply.events)
+    const receive = receiveUpload(request, route.upload)
+    const reply = await route.handler({ ...known, body, params, query, caller, requestId, signal, receive })
+    if (response.destroyed) return void reply.bytes?.destroy()
+    if (reply.bytes !== undefined) await sendBytes(response, reply)
+    else if (reply.events) await sendEvents(response, reply.events)
     else sendReply(response, reply)
   }
 }
 
-/** No body at all is an empty object: some clients send none where every field is optional. */
-const bodyOf = (request: IncomingMessage & { body?: unknown }): unknown => request.body ?? {}
+/** For most, no body at all is an empty object: some clients send none where every field is optional. */
+const validateBody = ({ bodyTexts }: Route, schema: z.ZodType, { body }: { body?: unknown }): unknown =>
+  bodyTexts === 'app' ? validateAppBody(schema, body) : validate(schema, body ?? {})
 
 /** Aborts when the client hangs up before it has its answer. */
 function gone(response: Response): AbortSignal {

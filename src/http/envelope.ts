@@ -1,13 +1,50 @@
-import type { Response } from 'express'
+import { pipeline } from 'node:stream/promises'
+import type { RequestHandler, Response } from 'express'
 import { Problem } from '../lib/problem.ts'
-import type { Reply } from './route.ts'
+import type { AnswerSigner, Reply } from './route.ts'
+
+/** From here on what is sent is signed, also what refuses the body. */
+export const signAnswers =
+  (signer: AnswerSigner): RequestHandler =>
+  (_request, response, next) => {
+    response.locals.signer = signer
+    next()
+  }
 
 export function sendReply(response: Response, reply: Reply): void {
   response.status(reply.status ?? 200)
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
-  if (reply.text !== undefined) response.type('text/plain').send(reply.text)
-  else if (reply.raw !== undefined) response.json(reply.raw)
-  else response.json({ data: reply.data ?? null })
+  if (reply.text !== undefined) send(response.type('text/plain'), reply.text)
+  else sendJson(response, reply.raw !== undefined ? reply.raw : { data: reply.data ?? null })
+}
+
+function sendJson(response: Response, value: unknown): void {
+  if (!response.hasHeader('Content-Type')) response.type('application/json')
+  send(response, JSON.stringify(value))
+}
+
+/** One text in one piece: nothing after this changes a byte of it, so its signature holds. */
+function send(response: Response, text: string): void {
+  const { signer } = response.locals as { signer?: AnswerSigner }
+  if (signer) {
+    const { method, originalUrl, body, query } = response.req
+    const [path = ''] = originalUrl.split('?')
+    const headers = signer({ method, path, body, query }, { status: response.statusCode, text })
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  }
+  response.send(text)
+}
+
+/** As fast as the client takes it; a client that goes away ends the stream. */
+export async function sendBytes(response: Response, { status = 200, headers, bytes }: Reply): Promise<void> {
+  response.status(status)
+  for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value)
+  if (!bytes) return void response.end()
+  try {
+    await pipeline(bytes, response)
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+  }
 }
 
 /** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -26,10 +63,10 @@ export function sendProblem(response: Response, problem: Problem, requestId: str
   if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter))
   response.status(problem.status)
   if (asText) {
-    response.type('text/plain').send(`error ${problem.code} ${problem.message}\n`)
+    send(response.type('text/plain'), `error ${problem.code} ${problem.message}\n`)
     return
   }
-  response.json({
+  sendJson(response, {
     data: null,
     error: problem.message,
     code: problem.code,

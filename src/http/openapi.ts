@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi'
 import { z } from 'zod'
 import { PROBLEMS, type ProblemCode } from '../lib/problem.ts'
+import type { UploadSpec } from './multipart.ts'
 import type { AuthScheme, ReplySpec, Route } from './route.ts'
 
 type AuthName = AuthScheme<unknown>['name']
@@ -18,6 +19,12 @@ const SECURITY_SCHEMES = {
     description: 'The licence key of a PBX. Where a body takes a `license_key`, it may stand there instead.',
   },
   'pbx-key': { type: 'http', scheme: 'bearer', description: 'The PBX key.' },
+  app: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The token of a login with `POST /api/v1/app/auth`.',
+  },
   operator: {
     type: 'apiKey',
     in: 'cookie',
@@ -33,6 +40,7 @@ const ProblemAnswer = z
     code: z.string().describe('Stable, for programs.'),
     request_id: z.string().describe('Also in `X-Request-Id` and in the log.'),
     field: z.string().optional().describe('Which part of the request is meant.'),
+    hint: z.string().optional().describe('What to do about it.'),
   })
   .meta({ id: 'Problem' })
 
@@ -53,7 +61,7 @@ export function openApiDocument(routes: readonly Route[]): object {
 }
 
 function describe(route: Route): RouteConfig {
-  const { method, path, tag, summary, description, params, query, body } = route
+  const { method, path, tag, summary, description, params, query, body, upload } = route
   return {
     method,
     path,
@@ -67,9 +75,16 @@ function describe(route: Route): RouteConfig {
       ...(query && { query }),
       ...(route.headers && { headers: headersOf(route.headers) }),
       ...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
+      ...(upload && { body: uploadOf(upload) }),
     },
     responses: responsesOf(route),
   }
+}
+
+/** A part of binary content: https://spec.openapis.org/oas/v3.1.0#considerations-for-file-uploads */
+function uploadOf({ fields, file }: UploadSpec) {
+  const schema = fields.extend({ [file]: z.unknown().meta({ contentMediaType: 'application/octet-stream' }) })
+  return { required: true, content: { 'multipart/form-data': { schema } } }
 }
 
 /** `POST /v1/push/{id}` becomes `postV1PushId`: what generators of clients name their functions by. */
@@ -101,11 +116,12 @@ function responsesOf(route: Route): Replies {
 }
 
 /** What a route says itself, and what any route of its kind can answer. */
-const problemsOf = ({ problems, body, params, query }: Route): ProblemCode[] => [
+const problemsOf = ({ problems, body, upload, params, query }: Route): ProblemCode[] => [
   ...new Set<ProblemCode>([
-    ...(body || params || query ? (['invalid_request'] as const) : []),
+    ...(body || upload || params || query ? (['invalid_request'] as const) : []),
     ...problems,
-    ...(body ? (['body_too_large'] as const) : []),
+    ...(body || upload ? (['body_too_large'] as const) : []),
+    ...(upload ? (['unsupported_media_type'] as const) : []),
     'internal',
   ]),
 ]
@@ -115,7 +131,7 @@ function response(replies: readonly ReplySpec[], problems: readonly ProblemCode[
   const offer = (type: string, schema: z.ZodType) => schemas.set(type, [...(schemas.get(type) ?? []), schema])
   for (const reply of replies) offer(reply.contentType ?? 'application/json', schemaOf(reply))
   if (problems.length > 0) offer('application/json', ProblemAnswer)
-  const told = problems.map((code) => `- \`${code}\`: ${PROBLEMS[code].sentence}`)
+  const told = problems.map(describeProblem)
   return {
     description: [...replies.map(({ description }) => description), ...told].join('\n'),
     content: Object.fromEntries(
@@ -125,6 +141,13 @@ function response(replies: readonly ReplySpec[], problems: readonly ProblemCode[
       ]),
     ),
   }
+}
+
+/** With the exact codes, where `code` is always one of these. */
+function describeProblem(name: ProblemCode): string {
+  const { sentence, codes }: { sentence: string; codes?: readonly string[] } = PROBLEMS[name]
+  const exact = codes === undefined ? '' : ` (${codes.map((code) => `\`${code}\``).join(', ')})`
+  return `- \`${name}\`${exact}: ${sentence}`
 }
 
 function schemaOf({ schema, bare, contentType }: ReplySpec): z.ZodType {

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { z } from 'zod'
 import type { ProblemCode } from '../lib/problem.ts'
+import type { ReceiveUpload, UploadSpec } from './multipart.ts'
 
 /** What the handler of a route gets: everything checked, nothing of express. */
 export interface HandlerInput<Body, Params, Query, Caller> {
@@ -8,13 +10,18 @@ export interface HandlerInput<Body, Params, Query, Caller> {
   params: Params
   query: Query
   caller: Caller
+  method: string
   headers: IncomingHttpHeaders
+  /** Reads the body of a route with an `upload`. */
+  receive: ReceiveUpload
   /** Of this request; it is in the answer and in every log line. */
   requestId: string
   /** Aborts when the client goes away before it has its answer. */
   signal: AbortSignal
   /** A header of the answer, whether that becomes a reply or a problem. */
   setHeader(name: string, value: string): void
+  /** Another value of a header that may be there already, in one line with it (RFC 9110 section 5.3). */
+  addHeader(name: string, value: string): void
   /** Of the client, as far as `TRUST_PROXY_HOPS` lets us know it. */
   address: string
 }
@@ -31,7 +38,10 @@ export interface AuthRequest {
   setHeader(name: string, value: string): void
 }
 
-/** An answer: `data` goes into the envelope, `text` and `raw` go out as they are, `events` one by one as they come. */
+/**
+ * An answer: `data` goes into the envelope, `text` and `raw` go out as they are, `events` one by one as they come, `bytes` as the
+ * client takes them; `null` is an answer without a body.
+ */
 export interface Reply {
   status?: number
   headers?: Record<string, string>
@@ -39,11 +49,21 @@ export interface Reply {
   text?: string
   raw?: unknown
   events?: AsyncIterable<{ event: string; data: unknown }>
+  bytes?: Readable | null
 }
+
+/**
+ * Headers that prove an answer, made from the exact text that is sent, whether that is a reply or a problem. None for a request
+ * that did not ask for them; `body` and `query` are as they came, nobody has checked them.
+ */
+export type AnswerSigner = (
+  request: { method: string; path: string; body: unknown; query: unknown },
+  answer: { status: number; text: string },
+) => Record<string, string>
 
 /** Who calls. `after-body`: the credentials may stand in the body, so the body's own faults are reported first. */
 export interface AuthScheme<Caller> {
-  name: 'none' | 'license-key' | 'pbx-key' | 'operator'
+  name: 'none' | 'license-key' | 'pbx-key' | 'app' | 'operator'
   stage: 'before-body' | 'after-body'
   /** Throws when credentials are missing altogether, which is told before any fault of the body. */
   require?(request: AuthRequest): void
@@ -68,14 +88,19 @@ export interface ReplySpec {
 
 /** A route is one value: validation, types, authentication and the OpenAPI document all derive from it. */
 export interface Route {
-  method: 'get' | 'post' | 'put' | 'delete'
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** With `{name}` for parameters, as OpenAPI writes them. */
   path: string
   tag: string
   summary: string
   description?: string
   auth: AuthScheme<unknown>
+  signer?: AnswerSigner
   body?: z.ZodType
+  /** In place of `body`: the handler reads the request with `receive`. */
+  upload?: UploadSpec
+  /** `app`: faults of the body are told in the words of FlowPBX's app API. */
+  bodyTexts?: 'app'
   /** For bodies that are large by their nature, like `4mb`. */
   bodyLimit?: string
   params?: z.ZodObject

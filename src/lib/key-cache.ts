@@ -76,8 +76,8 @@ export function createKeyCache<Found>({ find, onError, staleMs }: KeyCacheOption
       if (last && now < awayUntil) return { found: last.value, isStale: true }
       return ask(keyHash)
     },
-    /** Whether this process has seen the key work lately. Asks nobody. */
-    isKnown: (keyHash: string): boolean => known(keyHash) !== undefined,
+    /** Whether this process has seen the key work and has not heard otherwise. Asks nobody. */
+    isKnown: (keyHash: string): boolean => good.get(keyHash) !== undefined,
     /** The next asker looks it up anew. */
     forget(keyHash: string): void {
       good.delete(keyHash)

@@ -34,6 +34,13 @@ export function createKeyring(masterKey: Uint8Array) {
     licenseKeyHash: hashing('license-key'),
     pbxKeyHash: hashing('pbx-key'),
     sessionHash: hashing('operator-session'),
+    loginNameHash: hashing('login-name'),
+    provisioningHash: hashing('provisioning-link'),
+    refreshTokenMac: hashing('app-refresh-token'),
+    /** 32 bytes: signs the tokens of the app, where no other secret was given. */
+    appTokenSecret: derive('app-token').export(),
+    /** 32 bytes: the Ed25519 key that signs licences, where no other was given. */
+    licenseSigningSeed: derive('license-signing').export(),
 
     /** Encrypts `text`; `context` must be given again to open it, which ties the box to its place. */
     seal(text: string, context: string): string {

@@ -1,14 +1,24 @@
 import { SECOND } from '../lib/units.ts'
 import { callIdOf, type Push } from '../push/push.ts'
-import type { Provider } from '../push/push-kinds.ts'
+import type { Lane, Provider } from '../push/push-kinds.ts'
 import type { PushResult } from '../push/push-result.ts'
 import type { BreakerScope } from '../push/token-breaker.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 
+type AppLoginResult = 'accepted' | 'refused' | 'ambiguous' | 'locked'
+const APP_LOGIN_SENTENCES = {
+  refused: 'app login failed',
+  ambiguous: 'app login for an extension of several tenants: set their app_host, or have the domain typed',
+  locked: 'app login refused after too many failures',
+}
+
 /** One function per thing that happens: its counter and its log line are written together and cannot disagree. */
 export function createEvents(logger: Logger, metrics: Metrics) {
   return {
+    ...limitEvents(logger, metrics),
+    ...tokenEvents(logger, metrics),
+
     pushClosed(push: Push, result: PushResult): void {
       const { provider, kind } = push
       metrics.pushes.inc({ provider, kind, state: result.state, reason: result.reason ?? '' })
@@ -24,6 +34,12 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     /** A licence that has ended, or cannot be looked up, was let pass. */
     licenseGrace(reason: 'expired' | 'store_unavailable'): void {
       metrics.licenseGrace.inc({ reason })
+    },
+
+    /** Machines that nobody has seen for long gave their seats back. */
+    installationsFreed(count: number): void {
+      metrics.installationsFreed.inc(count)
+      logger.info({ count }, 'seats of installations that were not seen for long were freed')
     },
 
     /** The queue is away and this process sends the call by itself. */
@@ -51,6 +67,79 @@ export function createEvents(logger: Logger, metrics: Metrics) {
       logger.info({ count }, 'pushes without a job were queued again')
     },
 
+    holdEnded(call: { id: string; outcome: string; waitedMs: number; wokeAfterMs?: number }): void {
+      metrics.holds.observe({ outcome: call.outcome }, call.waitedMs / SECOND)
+      if (call.wokeAfterMs !== undefined) metrics.wakeSeconds.observe(call.wokeAfterMs / SECOND)
+      logger.debug(call, 'hold ended')
+    },
+
+    /** A failed one is tried again. */
+    webhookAttempted(result: 'delivered' | 'failed'): void {
+      metrics.webhookAttempts.inc({ result })
+    },
+
+    /** An owner was not told, and will not be unless he asks for it. His URL may hold a secret and is not logged. */
+    webhookGivenUp(
+      lost: { webhookId: string; tenantId: string; eventId: string; type: string; attempts: number },
+      why: { status?: number; error?: string },
+    ): void {
+      metrics.webhookAttempts.inc({ result: 'given_up' })
+      const { webhookId, tenantId, eventId, type, attempts } = lost
+      const line = { webhook_id: webhookId, tenant_id: tenantId, event_id: eventId, type, attempts, ...why }
+      logger.warn({ event: 'webhook.given_up', ...line }, 'webhook delivery given up')
+    },
+
+    /** `ambiguous`: several tenants have such an extension, and nothing said whose is meant. */
+    appLogin(result: AppLoginResult, line: Record<string, unknown>): void {
+      metrics.appLogins.inc({ result })
+      if (result === 'accepted') logger.info(line, 'app logged in')
+      else logger.warn({ event: `app_login.${result}`, ...line }, APP_LOGIN_SENTENCES[result])
+    },
+
+    /** Something failed while nobody waited for it. */
+    backgroundError(part: string, error: Error): void {
+      metrics.backgroundErrors.inc({ part })
+      logger.warn({ part, err: { message: error.message, name: error.name } }, 'background error')
+    },
+  }
+}
+export type Events = ReturnType<typeof createEvents>
+
+/** What somebody wanted too much of. */
+function limitEvents(logger: Logger, metrics: Metrics) {
+  return {
+    /** Pushes beyond what a licence may push: in a short window (`burst`) or in a day. */
+    pushesRefused(lane: Lane, limit: 'burst' | 'day', count: number): void {
+      metrics.pushesRefused.inc({ lane, limit }, count)
+    },
+
+    /** A licence has used most of what it may push in a day. Once a day and lane. */
+    quotaWarning(near: {
+      licenseId: string
+      tenantId: string
+      lane: Lane
+      used: number
+      limit: number
+    }): void {
+      const { licenseId, tenantId, lane, used, limit } = near
+      metrics.quotaWarnings.inc({ lane })
+      const line = { license_id: licenseId, tenant_id: tenantId, lane, used, limit }
+      logger.warn({ event: 'license.quota_warning', ...line }, 'a licence has used 80 % of its daily quota')
+    },
+
+    /** Somebody tries keys. */
+    addressBlocked(network: string, seconds: number): void {
+      metrics.addressesBlocked.inc()
+      logger.warn(
+        { event: 'address.blocked', address: network, seconds },
+        'too many wrong keys from an address',
+      )
+    },
+  }
+}
+
+function tokenEvents(logger: Logger, metrics: Metrics) {
+  return {
     /** Something new is held against a token. */
     tokenJudged(push: Push, { state, reason }: { state: 'quarantined' | 'dead'; reason: string }): void {
       const counter = { quarantined: metrics.tokensQuarantined, dead: metrics.tokensInvalidated }[state]
@@ -78,33 +167,15 @@ export function createEvents(logger: Logger, metrics: Metrics) {
       logger.info({ count }, 'tokens of devices that were not seen for long were given up')
     },
 
-    holdEnded(call: { id: string; outcome: string; waitedMs: number; wokeAfterMs?: number }): void {
-      metrics.holds.observe({ outcome: call.outcome }, call.waitedMs / SECOND)
-      if (call.wokeAfterMs !== undefined) metrics.wakeSeconds.observe(call.wokeAfterMs / SECOND)
-      logger.debug(call, 'hold ended')
+    voicemailPruned(count: number): void {
+      metrics.voicemailPruned.inc(count)
+      logger.info({ count }, 'voicemail messages that their boxes keep no longer were deleted')
     },
 
-    /** A failed one is tried again. */
-    webhookAttempted(result: 'delivered' | 'failed'): void {
-      metrics.webhookAttempts.inc({ result })
-    },
-
-    /** An owner was not told, and will not be unless he asks for it. His URL may hold a secret and is not logged. */
-    webhookGivenUp(
-      lost: { webhookId: string; tenantId: string; eventId: string; type: string; attempts: number },
-      why: { status?: number; error?: string },
-    ): void {
-      metrics.webhookAttempts.inc({ result: 'given_up' })
-      const { webhookId, tenantId, eventId, type, attempts } = lost
-      const line = { webhook_id: webhookId, tenant_id: tenantId, event_id: eventId, type, attempts, ...why }
-      logger.warn({ event: 'webhook.given_up', ...line }, 'webhook delivery given up')
-    },
-
-    /** Something failed while nobody waited for it. */
-    backgroundError(part: string, error: Error): void {
-      metrics.backgroundErrors.inc({ part })
-      logger.warn({ part, err: { message: error.message, name: error.name } }, 'background error')
+    /** Each was left by a crash, or by a storage that could not be reached. */
+    storedFilesSwept(count: number): void {
+      metrics.storedFilesSwept.inc(count)
+      logger.info({ count }, 'recordings without a message were erased')
     },
   }
 }
-export type Events = ReturnType<typeof createEvents>

@@ -13,6 +13,7 @@ export function createMetrics() {
     ...pushMetrics(registers),
     ...laneMetrics(registers),
     ...callMetrics(registers),
+    ...limitMetrics(registers),
     ...backgroundMetrics(registers),
   }
 }
@@ -122,12 +123,55 @@ function callMetrics(registers: Registry[]) {
   }
 }
 
+function limitMetrics(registers: Registry[]) {
+  return {
+    pushesRefused: new Counter({
+      name: 'wakeline_pushes_refused_total',
+      help: 'Pushes beyond what their licence may push, by the limit that was met.',
+      labelNames: ['lane', 'limit'],
+      registers,
+    }),
+    quotaWarnings: new Counter({
+      name: 'wakeline_quota_warnings_total',
+      help: 'Licences that have used 80 % of a daily quota, once a day and lane.',
+      labelNames: ['lane'],
+      registers,
+    }),
+    addressesBlocked: new Counter({
+      name: 'wakeline_addresses_blocked_total',
+      help: 'Blocks of addresses that tried too many wrong keys.',
+      registers,
+    }),
+  }
+}
+
 function backgroundMetrics(registers: Registry[]) {
   return {
+    appLogins: new Counter({
+      name: 'wakeline_app_logins_total',
+      help: 'Logins of the app, by what came of them.',
+      labelNames: ['result'],
+      registers,
+    }),
     licenseGrace: new Counter({
       name: 'wakeline_license_grace_total',
       help: 'Requests that were let pass although their licence had ended, or could not be looked up.',
       labelNames: ['reason'],
+      registers,
+    }),
+    installationsFreed: new Counter({
+      name: 'wakeline_installations_freed_total',
+      help: 'Seats of installations that were not seen for long.',
+      registers,
+    }),
+    voicemailPruned: new Counter({
+      name: 'wakeline_voicemail_pruned_total',
+      help: 'Messages that their boxes kept no longer.',
+      registers,
+    }),
+    storedFilesSwept: new Counter({
+      name: 'wakeline_stored_files_swept_total',
+      help: 'Recordings without a message that were erased by the sweep.',
       registers,
     }),
     webhookAttempts: new Counter({
