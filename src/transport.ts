@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Config } from './config/config.ts'
 import type { Releaser } from './lib/releaser.ts'
+import { type Counters, createPostgresCounters, createRedisCounters } from './limits/counters.ts'
 import { postgresBackend, type QueueBackend, redisBackend } from './queue/backend.ts'
 import { openRedis } from './queue/redis-connections.ts'
 import { createPostgresListener } from './signals/postgres-listener.ts'
@@ -8,21 +9,31 @@ import { createPostgresSignals } from './signals/postgres-signals.ts'
 import { createRedisSignals } from './signals/redis-signals.ts'
 import type { Signals } from './signals/signals.ts'
 
-/** How jobs and signals travel. `REDIS_URL` present or not selects the column; nothing else in the program differs. */
+/** How jobs, signals and counts travel. `REDIS_URL` present or not selects the column; nothing else in the program differs. */
 export interface Transport {
   signals: Signals
   queueBackend: QueueBackend
+  counters: Counters
 }
 type Urls = { databaseUrl: string; redisUrl?: string }
 type OnError = (part: string) => (error: Error) => void
+/** How long the counters may take before a node counts by itself; the usual time if absent. */
+type Patience = { counterAnswerMs?: number | undefined }
 
 export const openTransport = (
   config: Config,
   urls: Urls,
   releaser: Releaser,
   onError: OnError,
+  patience: Patience = {},
 ): Promise<Transport> =>
-  ({ redis: overRedis, postgres: overPostgres })[config.queue.backend](config, urls, releaser, onError)
+  ({ redis: overRedis, postgres: overPostgres })[config.queue.backend](
+    config,
+    urls,
+    releaser,
+    onError,
+    patience,
+  )
 
 /** A store that takes longer is as good as away. */
 const STORE_MS = 2_000
@@ -32,6 +43,7 @@ async function overRedis(
   { redisUrl }: Urls,
   releaser: Releaser,
   onError: OnError,
+  { counterAnswerMs: answerMs }: Patience,
 ): Promise<Transport> {
   if (redisUrl === undefined) throw new Error('the redis backend needs a URL')
   const { prefix } = config.queue
@@ -40,6 +52,7 @@ async function overRedis(
   return {
     signals: { ...signals, ping: redis.ping },
     queueBackend: redisBackend(redis.producer, redis.worker, prefix),
+    counters: createRedisCounters(redis.producer, prefix, { onError: onError('limits'), answerMs }),
   }
 }
 
@@ -48,6 +61,7 @@ async function overPostgres(
   { databaseUrl }: Urls,
   releaser: Releaser,
   onError: OnError,
+  { counterAnswerMs: answerMs }: Patience,
 ): Promise<Transport> {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
@@ -61,5 +75,9 @@ async function overPostgres(
   pool.on('error', onError('signals'))
   const listener = createPostgresListener(databaseUrl, 'wakeline_signals', onError('signals'))
   const signals = releaser.add(createPostgresSignals(pool, listener), (open) => open.close())
-  return { signals, queueBackend: postgresBackend(databaseUrl, config.queue.prefix) }
+  return {
+    signals,
+    queueBackend: postgresBackend(databaseUrl, config.queue.prefix),
+    counters: createPostgresCounters(pool, { onError: onError('limits'), answerMs }),
+  }
 }

@@ -1,13 +1,16 @@
-import { SECOND } from '../lib/units.ts'
+import { MINUTE, SECOND } from '../lib/units.ts'
+import type { RateLimit } from '../limits/rate-limits.ts'
+import { createRecentMap } from '../limits/recent-map.ts'
 import type { Outcomes } from '../push/outcomes.ts'
 import type { PendingPushStore } from '../push/pending-push-store.ts'
 import type { CallLanePush, Push } from '../push/push.ts'
-import { LANE_OF } from '../push/push-kinds.ts'
+import { LANE_OF, type Lane } from '../push/push-kinds.ts'
 import type { PushLog } from '../push/push-log.ts'
 import type { PushResult } from '../push/push-result.ts'
 import type { SubmitCall } from '../push/submit-call.ts'
 import type { SubmitMessage } from '../push/submit-message.ts'
 import type { Signals } from '../signals/signals.ts'
+import { isCounted } from './admit-push.ts'
 import { type BuildDeps, buildPush, type Sender } from './build-push.ts'
 import { claimKey, requestHash } from './idempotency.ts'
 import type { BatchItem, PushRequest } from './push-request.ts'
@@ -24,6 +27,7 @@ export interface GatewayDeps extends BuildDeps {
   outcomes: Outcomes
   pushLog: PushLog
   signals: Signals
+  tokenLimits: Readonly<Record<Lane, RateLimit>>
 }
 
 /** `result` is missing while the outcome is open, as it always is for messages: those are promised, not awaited. */
@@ -34,6 +38,7 @@ export interface Accepted {
 
 /** Accepts pushes of a licensed PBX. */
 export function createGatewayPush(deps: GatewayDeps) {
+  const admitToken = createTokenGate(deps)
   return async function gatewayPush(
     sender: Sender,
     request: PushRequest | BatchItem,
@@ -41,6 +46,7 @@ export function createGatewayPush(deps: GatewayDeps) {
   ): Promise<Accepted> {
     const key = options.idempotencyKey
     const push = buildPush(deps, sender, request, key)
+    await admitToken(push, key !== undefined)
     const hash = key === undefined ? undefined : requestHash(deps.keyring, request)
     if (!isOfCalls(push)) {
       await deps.submitMessage(push, hash)
@@ -53,6 +59,27 @@ export function createGatewayPush(deps: GatewayDeps) {
   }
 }
 export type GatewayPush = ReturnType<typeof createGatewayPush>
+
+/**
+ * Of what one phone may get in a minute, a repeated request is none: it makes no second push. Each node knows those that it
+ * judged itself.
+ */
+function createTokenGate({ tokenLimits, clock }: GatewayDeps) {
+  const verdicts = createRecentMap<Promise<void>>(clock, { keepMs: MINUTE, most: 20_000 })
+  return async ({ id, kind, tenantId, tokenHash }: Push, isRepeatable: boolean): Promise<void> => {
+    if (!isCounted(kind)) return
+    const known = isRepeatable ? verdicts.get(id) : undefined
+    const verdict = known ?? tokenLimits[LANE_OF[kind]].take(tenantId, tokenHash)
+    if (known || !isRepeatable) return verdict
+    verdicts.set(id, verdict)
+    try {
+      await verdict
+    } catch (refusal) {
+      verdicts.delete(id)
+      throw refusal
+    }
+  }
+}
 
 const isOfCalls = (push: Push): push is CallLanePush => LANE_OF[push.kind] === 'calls'
 

@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { parsePrefer } from '../http/prefer.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
+import type { PushAllowances } from '../limits/push-allowances.ts'
 import { LANE_OF } from '../push/push-kinds.ts'
 import type { PushLogStore } from '../push/push-log-store.ts'
+import { admitPush, type LicensedSender } from './admit-push.ts'
 import type { GatewayPush } from './gateway-push.ts'
 import { endAnswer, openAnswer, PushAnswer, recordAnswer } from './push-answer.ts'
 import { createPushBatch, PushBatchAnswer } from './push-batch.ts'
@@ -14,8 +16,9 @@ const IdempotencyKey = z
   .regex(/^[\x21-\x7e]{1,255}$/, 'Idempotency-Key must have 1 to 255 visible ASCII characters')
 
 export interface GatewayRouteDeps {
-  licenseAuth: AuthScheme<{ id: string; tenantId: string }>
+  licenseAuth: AuthScheme<LicensedSender>
   gatewayPush: GatewayPush
+  pushAllowances: PushAllowances
   pushLogStore: PushLogStore
 }
 
@@ -26,7 +29,7 @@ export const gatewayRoutes = (deps: GatewayRouteDeps): Route[] => [
   readPush(deps),
 ]
 
-const sendPush = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route =>
+const sendPush = ({ licenseAuth, gatewayPush, pushAllowances }: GatewayRouteDeps): Route =>
   route({
     method: 'post',
     path: '/v1/push',
@@ -37,6 +40,7 @@ const sendPush = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route =>
     auth: licenseAuth,
     headers: {
       Prefer: '`respond-async`: do not wait for the provider.',
+      'X-Instance-Id': 'The installation that pushes: a sign of life of it.',
       'Idempotency-Key': 'The same key and body within 24 h is the same push.',
     },
     body: PushRequest,
@@ -57,14 +61,17 @@ const sendPush = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route =>
       'license_key_required',
       'unknown_app',
       'license_invalid',
+      'not_entitled',
       'idempotency_conflict',
+      ...overLimit,
       'push_failed',
       'queue_unavailable',
       'store_unavailable',
     ],
-    async handler({ body, caller, headers, signal }) {
+    async handler({ body, caller, headers, signal, ...answer }) {
       const { respondAsync } = parsePrefer(headers.prefer)
       const key = idempotencyKey(headers['idempotency-key'])
+      await admitPush(pushAllowances, caller, body.kind, answer)
       const { push, result } = await gatewayPush(caller, body, {
         ...(key !== undefined && { idempotencyKey: key }),
         wait: !respondAsync,
@@ -84,27 +91,29 @@ const sendPush = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route =>
     },
   })
 
+const overLimit = ['rate_limited', 'quota_exceeded', 'token_rate_limited'] as const
+
 /** 500 items with 4 kB of payload each. */
 const BATCH_BODY_LIMIT = '4mb'
 
-const sendBatch = ({ licenseAuth, gatewayPush }: GatewayRouteDeps): Route => {
-  const pushBatch = createPushBatch(gatewayPush)
+const sendBatch = (deps: GatewayRouteDeps): Route => {
+  const pushBatch = createPushBatch(deps)
   return route({
     method: 'post',
     path: '/v1/push/batch',
     tag: 'Gateway',
     summary: 'Push many things at once',
     description:
-      'Up to 500 pushes of any kind. Each is judged by itself: what is wrong with one does not refuse the others. Calls are not waited for.',
-    auth: licenseAuth,
+      'Up to 500 pushes of any kind. Each is judged by itself: what is wrong with one does not refuse the others, and of those beyond a limit the first ones go. Calls are not waited for.',
+    auth: deps.licenseAuth,
     headers: { 'Idempotency-Key': 'The same key, `id` and item within 24 h is the same push.' },
     body: PushBatch,
     bodyLimit: BATCH_BODY_LIMIT,
     replies: [{ status: 202, description: 'What became of each item.', schema: PushBatchAnswer }],
     problems: ['invalid_request', 'license_key_required', 'license_invalid', 'store_unavailable'],
-    async handler({ body, caller, headers, signal }) {
+    async handler({ body, caller, headers, signal, ...answer }) {
       const key = idempotencyKey(headers['idempotency-key'])
-      return { status: 202, data: await pushBatch(caller, body, { key, signal }) }
+      return { status: 202, data: await pushBatch(caller, body, { key, signal, answer }) }
     },
   })
 }

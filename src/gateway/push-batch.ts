@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { validate } from '../http/validate.ts'
 import { Problem } from '../lib/problem.ts'
+import type { PushAllowances } from '../limits/push-allowances.ts'
+import type { AnswerHeaders } from '../limits/rate-limit-headers.ts'
+import { admitPushes, type LicensedSender } from './admit-push.ts'
 import type { Sender } from './build-push.ts'
 import type { GatewayPush } from './gateway-push.ts'
 import { BatchItem, type PushBatch } from './push-request.ts'
@@ -17,6 +20,8 @@ export const PushBatchAnswer = z
           code: z.string().optional(),
           error: z.string().optional(),
           field: z.string().optional(),
+          hint: z.string().optional(),
+          retry_after: z.int().optional().describe('Seconds after which it is worth another try.'),
         }),
       )
       .describe('In the order of the request.'),
@@ -24,31 +29,68 @@ export const PushBatchAnswer = z
   .meta({ id: 'PushBatchAnswer' })
 type Item = z.output<typeof PushBatchAnswer>['results'][number]
 
+export interface PushBatchDeps {
+  gatewayPush: GatewayPush
+  pushAllowances: PushAllowances
+}
+
 /** Accepts the items of a batch side by side: those of the messages lane share their commits. */
-export function createPushBatch(gatewayPush: GatewayPush) {
+export function createPushBatch({ gatewayPush, pushAllowances }: PushBatchDeps) {
   return async function pushBatch(
-    sender: Sender,
+    sender: Sender & LicensedSender,
     { pushes }: PushBatch,
-    { key, signal }: { key: string | undefined; signal: AbortSignal },
+    { key, signal, answer }: { key: string | undefined; signal: AbortSignal; answer: AnswerHeaders },
   ): Promise<z.output<typeof PushBatchAnswer>> {
-    const accept = async (item: PushBatch['pushes'][number]): Promise<Item> => {
+    const accept = async (request: BatchItem): Promise<Item> => {
       try {
-        const request = validate(BatchItem, item)
         const { push } = await gatewayPush(sender, request, {
           // As JSON, so that no pair of key and id looks like another.
-          ...(key !== undefined && { idempotencyKey: JSON.stringify([key, item.id]) }),
+          ...(key !== undefined && { idempotencyKey: JSON.stringify([key, request.id]) }),
           wait: false,
           signal,
         })
-        return { id: item.id, status: 'queued', push_id: push.id }
+        return { id: request.id, status: 'queued', push_id: push.id }
       } catch (error) {
-        if (!(error instanceof Problem)) throw error
-        const { field } = error.details
-        const why = { code: error.code, error: error.message, ...(field !== undefined && { field }) }
-        return { id: item.id, status: 'refused', ...why }
+        return refused(request.id, error)
       }
     }
-    const results = await Promise.all(pushes.map(accept))
+    const read = pushes.map(readItem)
+    const good = read.flatMap(({ request }) => request ?? [])
+    const kinds = good.map(({ kind }) => kind)
+    const problems = await admitPushes(pushAllowances, sender, kinds, answer)
+    const refusals = new Map(good.map(({ id }, index) => [id, problems[index]]))
+    const results = await Promise.all(
+      read.map(async ({ id, request, problem }) => {
+        const why = problem ?? refusals.get(id)
+        if (why || !request) return refused(id, why)
+        return accept(request)
+      }),
+    )
     return { accepted: results.filter(({ status }) => status === 'queued').length, results }
+  }
+}
+
+type ReadItem = { id: string; request?: BatchItem; problem?: unknown }
+
+function readItem(item: PushBatch['pushes'][number]): ReadItem {
+  try {
+    return { id: item.id, request: validate(BatchItem, item) }
+  } catch (problem) {
+    return { id: item.id, problem }
+  }
+}
+
+/** Throws what is no Problem: the fault is ours. */
+function refused(id: string, why: unknown): Item {
+  if (!(why instanceof Problem)) throw why
+  const { field, retryAfter, extra } = why.details
+  return {
+    id,
+    status: 'refused',
+    code: why.code,
+    error: why.message,
+    ...(field !== undefined && { field }),
+    ...(retryAfter !== undefined && { retry_after: retryAfter }),
+    ...(typeof extra?.hint === 'string' && { hint: extra.hint }),
   }
 }

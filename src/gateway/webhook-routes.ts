@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
+import type { RateLimit } from '../limits/rate-limits.ts'
 import type { DeliveryRecord } from '../webhooks/webhook-delivery-row.ts'
 import type { WebhookRecord } from '../webhooks/webhook-store.ts'
 import type { Webhooks } from '../webhooks/webhooks.ts'
@@ -18,6 +19,7 @@ import {
 export interface WebhookRouteDeps {
   licenseAuth: AuthScheme<{ tenantId: string }>
   webhooks: Webhooks
+  webhookActions: RateLimit
 }
 
 const tag = 'Webhooks'
@@ -100,7 +102,7 @@ const rotateSecret = ({ licenseAuth, webhooks }: WebhookRouteDeps): Route =>
     },
   })
 
-const testWebhook = ({ licenseAuth, webhooks }: WebhookRouteDeps): Route =>
+const testWebhook = ({ licenseAuth, webhooks, webhookActions }: WebhookRouteDeps): Route =>
   route({
     method: 'post',
     path: '/v1/webhooks/{id}/test',
@@ -109,8 +111,9 @@ const testWebhook = ({ licenseAuth, webhooks }: WebhookRouteDeps): Route =>
     auth: licenseAuth,
     params: WebhookParams,
     replies: [{ status: 202, description: 'On its way.', schema: z.object({ event_id: z.uuid() }) }],
-    problems,
+    problems: [...problems, 'rate_limited'],
     async handler({ params, caller }) {
+      await webhookActions.take(caller.tenantId)
       return { status: 202, data: { event_id: await webhooks.test(caller.tenantId, params.id) } }
     },
   })
@@ -137,7 +140,7 @@ const listDeliveries = ({ licenseAuth, webhooks }: WebhookRouteDeps): Route =>
     },
   })
 
-const redeliver = ({ licenseAuth, webhooks }: WebhookRouteDeps): Route =>
+const redeliver = ({ licenseAuth, webhooks, webhookActions }: WebhookRouteDeps): Route =>
   route({
     method: 'post',
     path: '/v1/webhooks/{id}/deliveries/{event_id}/redeliver',
@@ -146,8 +149,9 @@ const redeliver = ({ licenseAuth, webhooks }: WebhookRouteDeps): Route =>
     auth: licenseAuth,
     params: DeliveryParams,
     replies: [{ status: 202, description: 'On its way.', schema: z.object({ event_id: z.uuid() }) }],
-    problems: [...problems, 'unknown_delivery'],
+    problems: [...problems, 'unknown_delivery', 'rate_limited'],
     async handler({ params, caller }) {
+      await webhookActions.take(caller.tenantId)
       await webhooks.redeliver(caller.tenantId, params.id, params.event_id)
       return { status: 202, data: { event_id: params.event_id } }
     },

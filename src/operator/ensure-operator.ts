@@ -1,6 +1,7 @@
+import type { Role } from '../http/operator-roles.ts'
 import { newId } from '../lib/ids.ts'
-import type { OperatorStore, Role } from './operator-store.ts'
-import type { Passwords } from './passwords.ts'
+import type { Passwords } from '../lib/passwords.ts'
+import type { OperatorStore } from './operator-store.ts'
 
 /**
  * Makes sure that there is an operator of this name; one that exists keeps his password and role. Returns whether he is new.

@@ -1,42 +1,47 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
 import { MINUTE, SECOND } from '../lib/units.ts'
+import type { Allowances } from '../limits/allowance.ts'
+import { clientNetwork } from '../limits/client-network.ts'
 
-const WINDOW_SECONDS = (15 * MINUTE) / SECOND
+const windowSeconds = (15 * MINUTE) / SECOND
 /** Enough for somebody who tries his old passwords, hopeless for a guesser: NIST SP 800-63B-4 allows 100 in a row. */
-const PER_NAME = 10
+const PER_NAME = { limit: 10, windowSeconds }
 /** One person at several names; also an office behind one address. */
-const PER_ADDRESS = 20
+const PER_ADDRESS = { limit: 20, windowSeconds }
+
+export interface LoginLimitDeps {
+  allowances: Allowances
+  keyring: Keyring
+}
 
 /**
- * How often a login may be tried, on this node. A name is locked together with its owner, for a quarter of an hour: the price
+ * How often a login may be tried, over all nodes. A name is locked together with its owner, for a quarter of an hour: the price
  * for stopping a guess that comes from many addresses.
  */
-export function createLoginLimits() {
-  const perName = new RateLimiterMemory({ points: PER_NAME, duration: WINDOW_SECONDS })
-  const perAddress = new RateLimiterMemory({ points: PER_ADDRESS, duration: WINDOW_SECONDS })
+export function createLoginLimits({ allowances, keyring }: LoginLimitDeps) {
+  // What was typed as a name may be a password in the wrong field.
+  const ofName = (name: string) => `login-name.${keyring.loginNameHash(name)}`
+  const ofAddress = (address: string) => `login-address.${clientNetwork(address)}`
+  const take = async (key: string, terms: typeof PER_NAME) => {
+    const { granted, resetMs } = await allowances.ask(key, 1, terms)
+    if (granted > 0) return
+    throw new Problem('rate_limited', {
+      sentence: 'too many failed logins',
+      retryAfter: Math.max(1, Math.ceil(resetMs / SECOND)),
+    })
+  }
   return {
     /** Counts a try before it is known how it ends. Throws a Problem with the time to wait when it is one too many. */
     async take(name: string, address: string): Promise<void> {
-      await consume(perAddress, address)
-      await consume(perName, name)
+      await take(ofAddress(address), PER_ADDRESS)
+      await take(ofName(name), PER_NAME)
     },
     /** The password was right. */
     async forgive(name: string, address: string): Promise<void> {
-      await Promise.all([perName.delete(name), perAddress.reward(address)])
+      allowances.giveBack(ofAddress(address), 1)
+      await allowances.forget(ofName(name))
     },
   }
 }
 export type LoginLimits = ReturnType<typeof createLoginLimits>
-
-async function consume(limiter: RateLimiterMemory, key: string): Promise<void> {
-  try {
-    await limiter.consume(key)
-  } catch (refused) {
-    if (!(refused instanceof RateLimiterRes)) throw refused
-    throw new Problem('rate_limited', {
-      sentence: 'too many failed logins',
-      retryAfter: Math.max(1, Math.ceil(refused.msBeforeNext / SECOND)),
-    })
-  }
-}

@@ -4,10 +4,11 @@ import { authRequest } from '../http/auth-request.ts'
 import { pageHeaders } from '../http/page-headers.ts'
 import type { AuthScheme } from '../http/route.ts'
 import { validate } from '../http/validate.ts'
+import type { Passwords } from '../lib/passwords.ts'
 import { Problem } from '../lib/problem.ts'
 import { MINUTE, SECOND } from '../lib/units.ts'
 import type { Logger } from '../observability/logger.ts'
-import { createLoginLimits, type LoginLimits } from './login-limits.ts'
+import { createLoginLimits, type LoginLimitDeps, type LoginLimits } from './login-limits.ts'
 import { LOGIN_STYLE_HASH, loginPage, signedInPage } from './login-page.ts'
 import {
   closeSession,
@@ -17,10 +18,9 @@ import {
   SESSION_MS,
 } from './operator-auth.ts'
 import type { Operator, OperatorStore } from './operator-store.ts'
-import type { Passwords } from './passwords.ts'
 import { refuseCrossOrigin } from './same-origin.ts'
 
-export interface LoginDeps extends OperatorAuthDeps {
+export interface LoginDeps extends OperatorAuthDeps, LoginLimitDeps {
   operators: OperatorStore
   passwords: Passwords
   operatorAuth: AuthScheme<Operator>
@@ -35,7 +35,7 @@ const HOME = '/operator/queues'
 
 /** Pages, not API routes: `/operator/login` and `/operator/logout`. */
 export function loginRoutes(deps: LoginDeps): { path: string; handler: RequestHandler } {
-  const limits = createLoginLimits()
+  const limits = createLoginLimits(deps)
   const router = express.Router()
   router.use(headersOfLogin(), refuseCrossOrigin)
   router.get('/', (_request, response) => response.redirect(303, HOME))

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseCookie } from 'cookie'
+import { refuseOtherSites } from '../http/cross-origin.ts'
 import type { AuthScheme } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Keyring } from '../lib/keyring.ts'
@@ -19,7 +20,10 @@ export interface OperatorAuthDeps {
   clock: Clock
 }
 
-/** The session cookie of an operator. Not cached: whoever has logged out is out, on every node at once. */
+/**
+ * The session cookie of an operator. Not cached: whoever has logged out is out, on every node at once. A cookie that another site
+ * made a browser send is refused for whatever changes something.
+ */
 export function createOperatorAuth({
   operatorSessions,
   keyring,
@@ -28,9 +32,10 @@ export function createOperatorAuth({
   return {
     name: 'operator',
     stage: 'before-body',
-    async verify({ headers }) {
+    async verify({ method, headers }) {
       const token = sessionToken(headers)
       if (token === undefined) throw new Problem('unauthorized')
+      refuseOtherSites({ method, headers })
       const found = await operatorSessions
         .findOperator(keyring.sessionHash(token), new Date(clock.now()))
         .catch((cause: unknown) => {

@@ -1,8 +1,5 @@
 import type { Knex } from 'knex'
-
-/** From least to most: a viewer looks, an operator mends jobs, an admin manages. */
-export const ROLES = ['viewer', 'operator', 'admin'] as const
-export type Role = (typeof ROLES)[number]
+import type { Role } from '../http/operator-roles.ts'
 
 /** Somebody who may see the console. */
 export interface Operator {

@@ -1,27 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import type { RequestHandler } from 'express'
-import { Problem } from '../lib/problem.ts'
+import { refuseOtherSites } from '../http/cross-origin.ts'
 
-/** SameSite=Strict keeps the cookie away from other sites; this keeps them from changing anything, the login included. */
-export const refuseCrossOrigin: RequestHandler = ({ method, headers }, _response, next) => {
-  if (method !== 'GET' && method !== 'HEAD' && isCrossOrigin(headers)) {
-    throw new Problem('forbidden', {
-      sentence: 'requests from other sites are refused',
-      code: 'cross_origin',
-    })
-  }
+/** For pages, the login included: there is no session yet that an authentication could look at. */
+export const refuseCrossOrigin: RequestHandler = (request, _response, next) => {
+  refuseOtherSites(request)
   next()
-}
-
-/**
- * Whether a page of another site made the browser send this. `Sec-Fetch-Site` says so itself, also behind a proxy that
- * changes Host; over plain HTTP browsers leave it out, and `Origin` has to be compared. What sends neither is no browser, so
- * nobody's cookie is being abused.
- */
-function isCrossOrigin(headers: IncomingHttpHeaders): boolean {
-  const site = headers['sec-fetch-site']
-  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
-  const { origin, host } = headers
-  if (origin === undefined) return false
-  return !URL.canParse(origin) || new URL(origin).host !== host
 }

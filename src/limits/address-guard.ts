@@ -1,0 +1,121 @@
+import type { Clock } from '../lib/clock.ts'
+import { Problem } from '../lib/problem.ts'
+import { DAY, HOUR, MINUTE, SECOND } from '../lib/units.ts'
+import type { Events } from '../observability/events.ts'
+import { clientNetwork } from './client-network.ts'
+import type { Counters } from './counters.ts'
+import { secondsOf } from './push-limits.ts'
+import { createRecentMap } from './recent-map.ts'
+
+/** Stops whoever tries keys, before anything is looked up. */
+export interface AddressGuard {
+  /** Throws `rate_limited` with `Retry-After` while the address is blocked. */
+  check(address: string): Promise<void>
+  /** Counts a key that nobody has. */
+  failed(address: string): Promise<void>
+}
+
+export interface AddressGuardDeps {
+  counters: Counters
+  clock: Clock
+  events: Pick<Events, 'addressBlocked'>
+  /** False: nobody is blocked. */
+  isOn: boolean
+}
+
+/** A PBX with a wrong key asks for each of its calls; an office of them behind one address may do so for a while. */
+const MOST_FAILURES = 60
+const WINDOW_SECONDS = 30
+/** Doubles with each further block: of 128 random bits nobody finds any, and after a day he has tried some 2,000. */
+const FIRST_BLOCK_SECONDS = 30
+const LONGEST_BLOCK_SECONDS = HOUR / SECOND
+
+/** What this node knows of an address. Times are monotonic. */
+interface Suspect {
+  failures: number
+  windowEndsAt: number
+  blockedUntil: number
+  /** Blocks so far, of which the last one began at `lastBlockAt`. */
+  blocks: number
+  lastBlockAt: number
+}
+
+/** Counts over all nodes. A blocked address costs nothing, and with the store away each node counts by itself. */
+export function createAddressGuard({ counters, clock, events, isOn }: AddressGuardDeps): AddressGuard {
+  const suspects = createRecentMap<Suspect>(clock, { keepMs: DAY / 2, most: 50_000 })
+
+  const suspectOf = (network: string): Suspect => {
+    const now = clock.monotonic()
+    const suspect = suspects.get(network) ?? {
+      ...{ failures: 0, windowEndsAt: 0, blockedUntil: 0, blocks: 0, lastBlockAt: 0 },
+    }
+    if (now >= suspect.windowEndsAt) {
+      Object.assign(suspect, { failures: 0, windowEndsAt: now + WINDOW_SECONDS * SECOND })
+    }
+    if (now - suspect.lastBlockAt > DAY) suspect.blocks = 0
+    suspects.set(network, suspect)
+    return suspect
+  }
+
+  /** How often all nodes have blocked it, this one included; a day without a block and it begins again. */
+  const countBlock = async (network: string, suspect: Suspect): Promise<number> => {
+    const today = Math.floor(clock.now() / DAY)
+    const key = (day: number) => `guard-blocks.${network}.${day}`
+    const here = suspect.blocks + 1
+    const counted = await Promise.all([
+      counters.add(key(today), 1, (2 * DAY) / SECOND),
+      counters.read(key(today - 1)),
+    ]).catch(() => undefined)
+    if (!counted) return here
+    return counted[0].total + (counted[1]?.total ?? 0)
+  }
+
+  const block = async (network: string, suspect: Suspect): Promise<void> => {
+    const blocks = await countBlock(network, suspect)
+    const seconds = Math.min(LONGEST_BLOCK_SECONDS, FIRST_BLOCK_SECONDS * 2 ** Math.min(blocks - 1, 20))
+    const now = clock.monotonic()
+    const blockedUntil = Math.max(suspect.blockedUntil, now + seconds * SECOND)
+    Object.assign(suspect, { blocks, lastBlockAt: now, blockedUntil })
+    events.addressBlocked(network, seconds)
+    // For the other nodes: it is there for as long as the block lasts.
+    await counters.add(`guard-blocked.${network}`, 1, seconds).catch(() => undefined)
+  }
+
+  /** What another node has decided, or is about to: blocked for `leastMs` in any case. */
+  const learn = async (network: string, suspect: Suspect, leastMs: number): Promise<void> => {
+    const known = await counters.read(`guard-blocked.${network}`).catch(() => undefined)
+    const until = clock.monotonic() + Math.max(leastMs, known?.msLeft ?? 0)
+    suspect.blockedUntil = Math.max(suspect.blockedUntil, until)
+  }
+
+  return {
+    async check(address) {
+      const suspect = suspects.get(clientNetwork(address))
+      const leftMs = (suspect?.blockedUntil ?? 0) - clock.monotonic()
+      if (!isOn || leftMs <= 0) return
+      throw new Problem('rate_limited', {
+        retryAfter: secondsOf(leftMs),
+        extra: {
+          hint: `too many wrong keys from this address: try again in ${Math.ceil(leftMs / MINUTE)} min`,
+        },
+      })
+    },
+
+    async failed(address) {
+      if (!isOn) return
+      const network = clientNetwork(address)
+      const suspect = suspectOf(network)
+      suspect.failures += 1
+      const isFirstHere = suspect.failures === 1
+      const counted = await counters.add(`guard.${network}`, 1, WINDOW_SECONDS).catch(() => undefined)
+      if (clock.monotonic() < suspect.blockedUntil) return
+      const isTooMany = (counted?.total ?? suspect.failures) > MOST_FAILURES
+      // Exactly one asker over all nodes sees the first number beyond; with the store away this node decides alone.
+      if (isTooMany && (counted?.total ?? MOST_FAILURES + 1) === MOST_FAILURES + 1) {
+        await block(network, suspect)
+      } else if (isTooMany || isFirstHere) {
+        await learn(network, suspect, isTooMany ? (counted?.msLeft ?? 0) : 0)
+      }
+    },
+  }
+}

@@ -1,0 +1,102 @@
+import { derivedId } from '../lib/ids.ts'
+import { Problem, type ProblemCode } from '../lib/problem.ts'
+import type { Lane } from '../push/push-kinds.ts'
+import type { Allowances, Terms } from './allowance.ts'
+import { secondsOf } from './push-limits.ts'
+
+/** So many a minute of something, for each of somebody. */
+export interface RateLimit {
+  /** Throws a 429 with `Retry-After` when it is one too many. */
+  take(...whose: string[]): Promise<void>
+  /** It was not one after all. */
+  giveBack(...whose: string[]): void
+}
+
+interface Rule extends Pick<Terms, 'limit' | 'isMostlyCold'> {
+  name: string
+  code: ProblemCode
+  hint: string
+  /** One name of whoever it is; a hash where he may choose it freely. */
+  keyOf(...whose: string[]): string
+}
+const joined = (...whose: string[]): string => whose.join('.')
+const WINDOW_SECONDS = 60
+
+/**
+ * Apple answers TooManyRequests when one token gets too many
+ * (https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns), and names no number. A
+ * phone that rings every other second does not ring better.
+ */
+const TOKEN_CALLS: Rule = {
+  ...{ name: 'token-calls', limit: 30, isMostlyCold: true },
+  code: 'token_rate_limited',
+  hint: 'a device token takes 30 calls a minute',
+  keyOf: joined,
+}
+const TOKEN_MESSAGES: Rule = {
+  ...{ name: 'token-messages', limit: 60, isMostlyCold: true },
+  code: 'token_rate_limited',
+  hint: 'a device token takes 60 messages a minute',
+  keyOf: joined,
+}
+/** Nobody lets one extension ring more often, except to annoy. */
+const EXTENSION_CALLS: Rule = {
+  ...{ name: 'extension-calls', limit: 30, isMostlyCold: true },
+  code: 'rate_limited',
+  hint: 'an extension takes 30 new calls a minute',
+  keyOf: derivedId,
+}
+/** Each makes a request to somebody else's server. */
+const WEBHOOK_ACTIONS: Rule = {
+  ...{ name: 'webhook-actions', limit: 10 },
+  code: 'rate_limited',
+  hint: 'tests and redeliveries of webhooks: 10 a minute together',
+  keyOf: joined,
+}
+/** Each stays in the audit of the licence for ever. */
+const LICENSE_FILES: Rule = {
+  ...{ name: 'license-files', limit: 10 },
+  code: 'rate_limited',
+  hint: 'a licence is checked out 10 times a minute at most',
+  keyOf: joined,
+}
+
+/** Each stands in the audit for ever. A PBX asks for its seat when it starts. */
+const LICENSE_SEATS: Rule = {
+  ...{ name: 'license-seats', limit: 60, isMostlyCold: true },
+  code: 'rate_limited',
+  hint: 'activations, deactivations and transfers of a licence: 60 a minute together',
+  keyOf: joined,
+}
+
+/** @param isOn false: nothing is refused */
+export function createRateLimits({ allowances, isOn }: { allowances: Allowances; isOn: boolean }) {
+  const limited = ({ name, code, hint, keyOf, ...rule }: Rule): RateLimit => {
+    const terms = { ...rule, windowSeconds: WINDOW_SECONDS }
+    return {
+      async take(...whose) {
+        if (!isOn) return
+        const { granted, resetMs } = await allowances.ask(`${name}.${keyOf(...whose)}`, 1, terms)
+        if (granted === 0) throw new Problem(code, { retryAfter: secondsOf(resetMs), extra: { hint } })
+      },
+      giveBack(...whose) {
+        if (isOn) allowances.giveBack(`${name}.${keyOf(...whose)}`, 1)
+      },
+    }
+  }
+  return {
+    /** Of a tenant and the hash of a token. */
+    tokenLimits: { calls: limited(TOKEN_CALLS), messages: limited(TOKEN_MESSAGES) } satisfies Record<
+      Lane,
+      RateLimit
+    >,
+    /** Of a tenant and an extension. */
+    extensionCalls: limited(EXTENSION_CALLS),
+    /** Of a tenant. */
+    webhookActions: limited(WEBHOOK_ACTIONS),
+    /** Of a licence. */
+    licenseFiles: limited(LICENSE_FILES),
+    /** Of a licence. */
+    licenseSeats: limited(LICENSE_SEATS),
+  }
+}
