@@ -3,9 +3,10 @@ import type { Keyring } from '../lib/keyring.ts'
 import type { Actor, License } from './license.ts'
 import { keyPrefix, newLicenseKey } from './license-key.ts'
 import type { LicenseRecords } from './license-records-store.ts'
-import { type Entitlement, TIERS, type Tier } from './tiers.ts'
+import { describeTerms } from './license-views.ts'
+import { type Entitlement, TIERS, type Tier, tierOf } from './tiers.ts'
 
-/** What a new licence is to allow; what is absent is as its tier has it. */
+/** What a new licence is to allow; what is absent is as its tier has it. One that differs from its tier becomes `custom`. */
 export interface LicenseTerms {
   tenantId: string
   /** `custom` needs `maxExtensions`. */
@@ -28,31 +29,40 @@ export async function createLicense(
   { actor, now }: { actor: Actor; now: number },
 ): Promise<{ license: License; key: string }> {
   const license = licenseOf(terms, now)
-  const key = newLicenseKey()
   await licenses.insert(license, terms.notes)
-  await licenses.insertKey({
-    id: newId(),
-    licenseId: license.id,
-    keyHash: keyring.licenseKeyHash(key),
-    prefix: keyPrefix(key),
-    createdAt: now,
-  })
-  const { id, tenantId, createdAt, ...details } = license
-  await events.insert({ id: newId(), licenseId: id, at: now, action: 'created', actor, details })
+  const key = await addLicenseKey(licenses, keyring, license.id, now)
+  const details = { ...describeTerms(license), key_prefix: keyPrefix(key) }
+  await events.insert({ id: newId(), licenseId: license.id, at: now, action: 'created', actor, details })
   return { license, key }
+}
+
+/** The key is in clear here and nowhere else. */
+export async function addLicenseKey(
+  licenses: LicenseRecords['licenses'],
+  keyring: Keyring,
+  licenseId: string,
+  now: number,
+): Promise<string> {
+  const key = newLicenseKey()
+  const keyHash = keyring.licenseKeyHash(key)
+  await licenses.insertKey({ id: newId(), licenseId, keyHash, prefix: keyPrefix(key), createdAt: now })
+  return key
 }
 
 function licenseOf(terms: LicenseTerms, now: number): License {
   const preset = terms.tier === 'custom' ? undefined : TIERS[terms.tier]
   const maxInstallations =
     terms.maxInstallations === undefined ? preset?.maxInstallations : (terms.maxInstallations ?? undefined)
-  return {
-    id: newId(),
-    tenantId: terms.tenantId,
-    tier: terms.tier,
+  const limits = {
     maxExtensions: terms.maxExtensions ?? preset?.maxExtensions ?? 0,
     ...(maxInstallations !== undefined && { maxInstallations }),
     entitlements: terms.entitlements ?? preset?.entitlements ?? [],
+  }
+  return {
+    id: newId(),
+    tenantId: terms.tenantId,
+    tier: tierOf(limits),
+    ...limits,
     ...(terms.callsPerDay !== undefined && { callsPerDay: terms.callsPerDay }),
     ...(terms.messagesPerDay !== undefined && { messagesPerDay: terms.messagesPerDay }),
     createdAt: now,

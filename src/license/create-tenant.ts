@@ -4,6 +4,7 @@ import { newId } from '../lib/ids.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { createLicense, type LicenseTerms } from './create-license.ts'
 import type { LicenseRecordsStore } from './license-records-store.ts'
+import type { TenantStore } from './tenant-store.ts'
 
 const PBX_KEY_PREFIX = 'wlpbx_'
 /** Letters of a PBX key that support may know it by. */
@@ -21,18 +22,33 @@ export async function createTenant(
   { licenseRecords, keyring, clock }: { licenseRecords: LicenseRecordsStore; keyring: Keyring; clock: Clock },
   { name, ...terms }: NewTenant,
 ): Promise<{ tenantId: string; licenseId: string; licenseKey: string; pbxKey: string }> {
-  const tenantId = newId()
-  // 160 random bits.
-  const pbxKey = `${PBX_KEY_PREFIX}${randomBytes(20).toString('hex')}`
   return licenseRecords.together(async ({ tenants, ...records }) => {
-    await tenants.insert({ id: tenantId, name })
-    await tenants.insertPbxKey(tenantId, name, {
-      id: newId(),
-      keyHash: keyring.pbxKeyHash(pbxKey),
-      keyPrefix: pbxKey.slice(0, PREFIX_LENGTH),
-    })
+    const tenantId = await addTenant(tenants, name)
+    const pbxKey = await addPbxKey(tenants, keyring, { id: tenantId, name })
     const by = { actor: 'shell', now: clock.now() } as const
     const { license, key } = await createLicense(records, keyring, { ...terms, tenantId }, by)
     return { tenantId, licenseId: license.id, licenseKey: key, pbxKey }
   })
+}
+
+export async function addTenant(tenants: TenantStore, name: string): Promise<string> {
+  const id = newId()
+  await tenants.insert({ id, name })
+  return id
+}
+
+/** The key is in clear here and nowhere else. */
+export async function addPbxKey(
+  tenants: TenantStore,
+  keyring: Keyring,
+  tenant: { id: string; name: string },
+): Promise<string> {
+  // 160 random bits.
+  const key = `${PBX_KEY_PREFIX}${randomBytes(20).toString('hex')}`
+  await tenants.insertPbxKey(tenant.id, tenant.name, {
+    id: newId(),
+    keyHash: keyring.pbxKeyHash(key),
+    keyPrefix: key.slice(0, PREFIX_LENGTH),
+  })
+  return key
 }

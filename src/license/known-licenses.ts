@@ -1,7 +1,9 @@
 import { createKeyCache } from '../lib/key-cache.ts'
 import type { Keyring } from '../lib/keyring.ts'
+import type { AddressGuard } from '../limits/address-guard.ts'
 import type { KeyedLicense } from './license.ts'
 import { canonicalKey, mistypedHint } from './license-key.ts'
+import { fromStore } from './license-refusal.ts'
 import type { LicenseStore } from './license-store.ts'
 
 /** What a key says about itself and its licence. */
@@ -17,25 +19,32 @@ export interface KeyFacts {
  * licences stay what they were for the time of grace.
  */
 export function createKnownLicenses(deps: {
-  licenses: LicenseStore
-  keyring: Keyring
+  licenses: Pick<LicenseStore, 'findByKeyHash'>
+  keyring: Pick<Keyring, 'licenseKeyHash'>
+  addressGuard: AddressGuard
   graceMs: number
   onError: (error: unknown) => void
 }) {
+  const { licenses, keyring, addressGuard } = deps
   const cache = createKeyCache<KeyedLicense>({
-    find: (hash) => deps.licenses.findByKeyHash(hash),
+    find: (hash) => licenses.findByKeyHash(hash),
     onError: deps.onError,
     staleMs: deps.graceMs,
   })
-  const hashOf = (key: string) => deps.keyring.licenseKeyHash(canonicalKey(key))
   return {
-    /** Does the same work for every key, whether it exists or not. Rejects when the store cannot be asked about a new one. */
-    async find(key: string): Promise<KeyFacts> {
-      const { found, isStale } = await cache.get(hashOf(key))
+    /**
+     * Does the same work for every key that is nobody's, however it is written. A key that works is looked up also for an address
+     * that tried others. Throws `rate_limited`, and `store_unavailable` when the store cannot be asked about a new key.
+     *
+     * @param address who brings the key
+     */
+    async find(key: string, address: string): Promise<KeyFacts> {
+      const hash = keyring.licenseKeyHash(canonicalKey(key))
+      if (!cache.isKnown(hash)) await addressGuard.check(address)
+      const { found, isStale } = await fromStore(cache.get(hash))
+      if (!found) await addressGuard.failed(address)
       return { license: found, mistyped: mistypedHint(key), isStale }
     },
-    /** Whether this process has seen the key work lately. Asks nobody. */
-    isKnown: (key: string): boolean => cache.isKnown(hashOf(key)),
   }
 }
 export type KnownLicenses = ReturnType<typeof createKnownLicenses>

@@ -1,13 +1,18 @@
 import type { AuthRequest, AuthScheme } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
-import { Problem } from '../lib/problem.ts'
 import type { Events } from '../observability/events.ts'
-import type { KnownLicenses } from './known-licenses.ts'
+import type { InstallationSightings } from './installation-sightings.ts'
+import type { KeyFacts, KnownLicenses } from './known-licenses.ts'
 import type { KeyedLicense } from './license.ts'
-import { graceOf, refusalOf } from './license-checks.ts'
+import { refusalOf } from './license-checks.ts'
+import { refuse } from './license-refusal.ts'
+import { instanceIdOf, keyInBody } from './license-request.ts'
+import { tellWarnings, warningsOf } from './license-warnings.ts'
 
 export interface LicenseAuthDeps {
-  knownLicenses: KnownLicenses
+  knownLicenses: Pick<KnownLicenses, 'find'>
+  /** Where a request counts as a sign of life of the installation that makes it; absent: nowhere. */
+  sightings?: Pick<InstallationSightings, 'saw'>
   clock: Clock
   /** How long pushes go on after a licence has ended. */
   graceMs: number
@@ -18,47 +23,45 @@ export interface LicenseAuthDeps {
  * The licence key of a PBX, from the body or else from `X-License-Key`. Licences never kill calls: one that has just ended, or
  * cannot be looked up, is good for a while, and `X-License-Warning` says so.
  */
-export function createLicenseAuth({
-  knownLicenses,
-  clock,
-  graceMs,
-  events,
-}: LicenseAuthDeps): AuthScheme<KeyedLicense> {
+export function createLicenseAuth(deps: LicenseAuthDeps): AuthScheme<KeyedLicense> {
+  const { knownLicenses, sightings, clock, graceMs, events } = deps
   return {
     name: 'license-key',
     stage: 'after-body',
-    require: (request) => void keyOf(request),
+    require: (request) => void keyInBody(request),
     async verify(request) {
-      const facts = await knownLicenses.find(keyOf(request)).catch((cause: unknown) => {
-        throw new Problem('store_unavailable', { sentence: 'internal error', retryAfter: 1, cause })
-      })
+      const instanceId = instanceIdOf(request.headers)
+      const facts = await knownLicenses.find(keyInBody(request), request.address)
       const judged = { ...facts, now: clock.now(), graceMs }
       const refusal = refusalOf(judged)
-      if (refusal || !facts.license) {
-        throw new Problem('license_invalid', {
-          ...(refusal && { code: refusal.code, extra: { hint: refusal.hint } }),
-        })
+      if (refusal || !facts.license) throw refuse('license_invalid', refusal)
+      const warnings = warningsOf(judged)
+      tellWarnings(request, warnings)
+      for (const { code } of warnings) {
+        if (code === 'EXPIRED') events.licenseGrace('expired')
+        if (code === 'UNVERIFIED') events.licenseGrace('store_unavailable')
       }
-      const graceUntil = graceOf(judged)
-      if (graceUntil !== undefined) {
-        request.setHeader('X-License-Warning', `EXPIRED; until=${new Date(graceUntil).toISOString()}`)
-        events.licenseGrace('expired')
-      } else if (facts.isStale) {
-        request.setHeader('X-License-Warning', 'UNVERIFIED')
-        events.licenseGrace('store_unavailable')
-      }
+      sightings?.saw(facts.license.id, instanceId)
       return facts.license
     },
   }
 }
 
-function keyOf({ headers, body }: AuthRequest): string {
-  const inBody = (body as { license_key?: unknown } | null | undefined)?.license_key
-  // A key that is no string is a fault of the body, which the schema reports.
-  if (typeof inBody === 'string' && inBody !== '') return inBody
-  const inHeader = headers['x-license-key']
-  if (typeof inHeader === 'string' && inHeader !== '') return inHeader
-  if (inBody !== undefined && typeof inBody !== 'string')
-    throw new Problem('invalid_request', { field: 'license_key' })
-  throw new Problem('license_key_required')
+/** A caller whose key was looked up and not judged. */
+export interface KeyHolder extends KeyFacts {
+  key: string
 }
+
+/** For the routes that say what is wrong with a key. */
+export const createKeyAuth = (
+  { knownLicenses }: Pick<LicenseAuthDeps, 'knownLicenses'>,
+  keyOf: (request: AuthRequest) => string,
+): AuthScheme<KeyHolder> => ({
+  name: 'license-key',
+  stage: 'after-body',
+  require: (request) => void keyOf(request),
+  async verify(request) {
+    const key = keyOf(request)
+    return { key, ...(await knownLicenses.find(key, request.address)) }
+  },
+})

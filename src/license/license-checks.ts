@@ -114,7 +114,7 @@ const CHECKS: readonly Check[] = [
     code: 'INSTALLATION_NOT_FOUND',
     about: 'use',
     fails: ({ installation }) =>
-      installation === null ? 'this licence has no installation of this id: activate it first' : undefined,
+      installation === null ? 'this licence has no such installation: activate it first' : undefined,
   },
   {
     code: 'INSTALLATION_DEACTIVATED',

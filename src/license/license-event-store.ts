@@ -15,11 +15,18 @@ export function createLicenseEventStore(db: Knex) {
       })
     },
 
-    /** Newest first. */
-    async list(licenseId: string, limit: number): Promise<LicenseEvent[]> {
-      const rows = await db('license_events')
+    /** Newest first. @param before the id of an event of this licence: only older ones */
+    async list(licenseId: string, limit: number, before?: string): Promise<LicenseEvent[]> {
+      const query = db('license_events')
         .select('id', 'license_id', 'at', 'action', 'actor', 'details')
         .where({ license_id: licenseId })
+      if (before !== undefined) {
+        query.whereRaw('(at, id) < (SELECT at, id FROM license_events WHERE license_id = ? AND id = ?)', [
+          licenseId,
+          before,
+        ])
+      }
+      const rows = await query
         .orderBy([
           { column: 'at', order: 'desc' },
           { column: 'id', order: 'desc' },

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { createEndingLicenseStore, type EndingLicenseStore } from './ending-license-store.ts'
 import { createInstallationStore, type InstallationStore } from './installation-store.ts'
 import type { License } from './license.ts'
 import { createLicenseEventStore, type LicenseEventStore } from './license-event-store.ts'
@@ -11,6 +12,7 @@ export interface LicenseRecords {
   licenses: LicenseStore
   installations: InstallationStore
   events: LicenseEventStore
+  endings: EndingLicenseStore
 }
 
 const recordsOf = (db: Knex): LicenseRecords => ({
@@ -18,6 +20,7 @@ const recordsOf = (db: Knex): LicenseRecords => ({
   licenses: createLicenseStore(db),
   installations: createInstallationStore(db),
   events: createLicenseEventStore(db),
+  endings: createEndingLicenseStore(db),
 })
 
 /** A change, its event and the seats it is about belong together. */

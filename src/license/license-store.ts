@@ -11,6 +11,13 @@ export interface LicenseKeyRow {
   expiresAt?: number
 }
 
+/** What may be told of a key. */
+export interface LicenseKey {
+  prefix: string
+  createdAt: number
+  expiresAt?: number
+}
+
 /** Licences and their keys. Who changes one does it together with its event, see `license-records-store.ts`. */
 export function createLicenseStore(db: Knex) {
   return {
@@ -55,6 +62,49 @@ export function createLicenseStore(db: Knex) {
         created_at: new Date(key.createdAt),
         expires_at: key.expiresAt === undefined ? null : new Date(key.expiresAt),
       })
+    },
+
+    /** All keys there ever were, the newest first. */
+    async listKeys(licenseId: string): Promise<LicenseKey[]> {
+      const rows = await db('license_keys')
+        .select('key_prefix', 'created_at', 'expires_at')
+        .where({ license_id: licenseId })
+        .orderBy([
+          { column: 'created_at', order: 'desc' },
+          { column: 'id', order: 'desc' },
+        ])
+      return rows.map((row) => ({
+        prefix: row.key_prefix,
+        createdAt: row.created_at.getTime(),
+        ...(row.expires_at && { expiresAt: row.expires_at.getTime() }),
+      }))
+    },
+
+    /** The keys there are end at this moment; those that end earlier still do. */
+    async endKeys(licenseId: string, at: Date): Promise<void> {
+      await db('license_keys')
+        .where({ license_id: licenseId })
+        .where((query) => query.whereNull('expires_at').orWhere('expires_at', '>', at))
+        .update({ expires_at: at })
+    },
+
+    /** Which licences have or had a key with these first letters; two are enough to know that it is not one. */
+    async idsByPrefix(prefix: string): Promise<string[]> {
+      const rows = await db('license_keys')
+        .distinct('license_id')
+        .where({ key_prefix: prefix })
+        .orderBy('license_id')
+        .limit(2)
+      return rows.map((row) => row.license_id)
+    },
+
+    async notesOf(id: string): Promise<string> {
+      const row = await db('licenses').first('notes').where({ id })
+      return row?.notes ?? ''
+    },
+
+    async setNotes(id: string, notes: string): Promise<void> {
+      await db('licenses').where({ id }).update({ notes, updated_at: db.fn.now() })
     },
 
     /** How many extensions those licences of a tenant are good for that are in force and end after this moment. */

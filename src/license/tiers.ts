@@ -29,3 +29,13 @@ export const TIERS = {
 } as const satisfies Record<string, TierTerms>
 export type Tier = keyof typeof TIERS
 export const TIER_NAMES = Object.keys(TIERS) as Tier[]
+
+/** The tier that has these terms, or else `custom`. */
+export const tierOf = (terms: TierTerms): Tier | 'custom' =>
+  TIER_NAMES.find((name) => isSame(TIERS[name], terms)) ?? 'custom'
+
+const isSame = (one: TierTerms, other: TierTerms) =>
+  one.maxExtensions === other.maxExtensions &&
+  one.maxInstallations === other.maxInstallations &&
+  one.entitlements.length === other.entitlements.length &&
+  one.entitlements.every((entitlement) => other.entitlements.includes(entitlement))
