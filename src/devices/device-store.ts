@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { newId } from '../lib/ids.ts'
+import { createDeviceOwnerStore, type FormerOwner } from './device-owner-store.ts'
 import { createDeviceTokenStore, type TokenId } from './device-token-store.ts'
 import { createTokenVerdictStore } from './token-verdict-store.ts'
 
@@ -10,11 +11,27 @@ export interface NewDevice {
   deviceKey: string
   appId: string
   name?: string | undefined
+  platform?: string | undefined
+  appVersion?: string | undefined
+  locale?: string | undefined
   tokens: readonly SealedToken[]
+  /** The app says so and not the PBX: it has to show that the phone is its own. */
+  byApp?: boolean
 }
-export interface SealedToken extends TokenId {
+export interface SealedToken extends Omit<TokenId, 'environment'> {
+  /** Absent: the one that is known of the token, or production. */
+  environment?: TokenId['environment'] | undefined
   tokenSealed: string
   registeredAt: Date
+}
+
+export interface RegisteredDevice {
+  /** Ours. */
+  id: string
+  /** Under which it is stored. */
+  deviceKey: string
+  /** Whose phone or token it was until now. */
+  left: readonly FormerOwner[]
 }
 
 /** More phones than a person has; what goes beyond are installations that are gone and never said so. */
@@ -23,45 +40,53 @@ export const MAX_DEVICES = 10
 export function createDeviceStore(db: Knex) {
   return {
     /**
-     * Stores a device and its tokens, all or nothing; returns our id of it. A device that is known moves to the extension: a
-     * person who logs in on a phone takes it over. Repeating it changes only the times. Whatever was held against the tokens is
-     * forgotten, and of too many devices the longest unseen goes.
+     * Stores a device and its tokens, all or nothing. A device that is known moves to the extension: a person who logs in on a
+     * phone takes it over. Repeating it changes only the times. Whatever was held against the tokens is forgotten, and of too
+     * many devices the longest unseen goes.
      */
-    register: (device: NewDevice): Promise<string> => withoutDeadlock(() => register(db, device)),
+    register: (device: NewDevice): Promise<RegisteredDevice> => withoutDeadlock(() => register(db, device)),
   }
 }
 export type DeviceStore = ReturnType<typeof createDeviceStore>
 
-const register = (db: Knex, device: NewDevice): Promise<string> =>
+const register = (db: Knex, device: NewDevice): Promise<RegisteredDevice> =>
   db.transaction(async (trx) => {
-    const [tokens, verdicts] = [createDeviceTokenStore(trx), createTokenVerdictStore(trx)]
-    await tokens.lock(device.tokens.map(({ tokenHash }) => tokenHash))
+    const tokens = createDeviceTokenStore(trx)
+    const key = `${device.tenantId} ${device.deviceKey}`
+    await tokens.lock([key, ...device.tokens.map(({ tokenHash }) => tokenHash)])
     // Two registrations of one extension count its devices one after the other.
     await trx('extensions').select('id').where({ id: device.extensionId }).forNoKeyUpdate()
-    const deviceId = await put(trx, device)
+    const { id, deviceKey, left } = await put(trx, device)
     for (const token of device.tokens) {
-      await tokens.put({ ...token, id: newId(), deviceId })
-      await verdicts.clear(device.tenantId, token)
+      const environment = token.environment ?? (await tokens.environmentOf(token)) ?? 'production'
+      await tokens.put({ ...token, environment, id: newId(), deviceId: id })
+      await createTokenVerdictStore(trx).clear(device.tenantId, token)
     }
-    await evict(trx, device.extensionId, deviceId)
-    return deviceId
+    await evict(trx, device.extensionId, id)
+    return { id, deviceKey, left }
   })
 
-async function put(db: Knex, device: NewDevice): Promise<string> {
-  const given = device.name === undefined ? {} : { name: device.name }
-  const [row] = await db('devices')
-    .insert({
-      id: newId(),
-      tenant_id: device.tenantId,
-      extension_id: device.extensionId,
-      device_key: device.deviceKey,
-      app_id: device.appId,
-      ...given,
-    })
+async function put(trx: Knex, device: NewDevice): Promise<RegisteredDevice> {
+  const owners = createDeviceOwnerStore(trx)
+  const deviceKey = device.byApp ? await owners.keyFor(device) : device.deviceKey
+  const claim = { ...device, deviceKey }
+  const left = await owners.others(claim)
+  const given = Object.fromEntries(
+    Object.entries({
+      name: device.name,
+      platform: device.platform,
+      app_version: device.appVersion,
+      locale: device.locale,
+    }).filter(([, value]) => value !== undefined),
+  )
+  const stored = { extension_id: device.extensionId, app_id: device.appId, ...given }
+  const [row] = await trx('devices')
+    .insert({ id: newId(), tenant_id: device.tenantId, device_key: deviceKey, ...stored })
     .onConflict(['tenant_id', 'device_key'])
-    .merge({ extension_id: device.extensionId, app_id: device.appId, last_seen_at: db.fn.now(), ...given })
+    .merge({ last_seen_at: trx.fn.now(), ...stored })
     .returning('id')
-  return row.id as string
+  if (left.length > 0) await owners.endSessionsOfOthers(claim)
+  return { id: row.id as string, deviceKey, left }
 }
 
 /** A device that is locked is on its way to another extension, and none of this one any more. */

@@ -29,8 +29,8 @@ export interface StaleToken extends TokenId {
 export function createDeviceTokenStore(db: Knex) {
   return {
     /**
-     * Until the transaction ends nobody else changes anything about these tokens, also where they have no row yet. In one order
-     * for all, so that two who want the same tokens do not wait for each other.
+     * Until the transaction ends nobody else changes anything about these tokens (or whatever else is named), also where they have
+     * no row yet. In one order for all, so that two who want the same tokens do not wait for each other.
      */
     async lock(tokenHashes: readonly string[]): Promise<void> {
       await db.raw(
@@ -56,22 +56,35 @@ export function createDeviceTokenStore(db: Knex) {
         .first('devices.id as id', db.raw(`devices.last_seen_at < now() - interval '1 day' AS is_news`))
         .where({ 'devices.tenant_id': tenantId, 'extensions.number': extension })
         .where((named) => {
-          if (by.deviceKey !== undefined) named.orWhere('devices.device_key', by.deviceKey)
+          if (by.deviceKey !== undefined) {
+            named.orWhere('devices.device_key', by.deviceKey)
+            // Where its key was another one's already.
+            named.orWhereRaw(`devices.device_key = '::' || extensions.id || '::' || ?`, [by.deviceKey])
+          }
           if (by.tokenHashes.length > 0) named.orWhereIn('device_tokens.token_hash', by.tokenHashes)
         })
       if (row?.is_news) await db('devices').where({ id: row.id }).update({ last_seen_at: db.fn.now() })
       return row?.id as string | undefined
     },
 
-    /** Gives the token to this device, wherever it was before; a later login owns the phone. */
+    /** The environment in which the token is registered, by whomever. */
+    async environmentOf({
+      kind,
+      tokenHash,
+    }: Pick<TokenId, 'kind' | 'tokenHash'>): Promise<ApnsEnvironment | undefined> {
+      const row = await db('device_tokens')
+        .first('environment')
+        .where({ kind, token_hash: tokenHash })
+        .orderBy('registered_at', 'desc')
+      return row?.environment
+    },
+
+    /** Gives the token to this device, wherever it was before and in whatever environment; a later login owns the phone. */
     async put(
       token: TokenId & { id: string; deviceId: string; tokenSealed: string; registeredAt: Date },
     ): Promise<void> {
       const { deviceId, kind, environment, tokenHash } = token
-      await db('device_tokens')
-        .where({ kind, environment, token_hash: tokenHash })
-        .whereNot({ device_id: deviceId })
-        .del()
+      await db('device_tokens').where({ kind, token_hash: tokenHash }).whereNot({ device_id: deviceId }).del()
       await db('device_tokens')
         .insert({
           id: token.id,

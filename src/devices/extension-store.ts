@@ -1,68 +1,118 @@
 import type { Knex } from 'knex'
-
-export interface Extension {
-  id: number
-  number: string
-  name: string
-  dnd: boolean
-}
-
-type Change = { name?: string | undefined; dnd?: boolean | undefined }
-const COLUMNS = ['id', 'number', 'name', 'dnd'] as const
-const given = (change: Change) =>
-  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+import type { Extension, ExtensionChange } from './extension.ts'
 
 export function createExtensionStore(db: Knex) {
-  const put = async (trx: Knex, tenantId: string, number: string, change: Change): Promise<Extension> => {
-    const [row] = await trx('extensions')
-      .insert({ tenant_id: tenantId, number, ...given(change) })
-      .onConflict(['tenant_id', 'number'])
-      .merge({ ...given(change), updated_at: trx.fn.now() })
-      .returning([...COLUMNS])
-    return row as Extension
-  }
   return {
     async find(tenantId: string, number: string): Promise<Extension | undefined> {
-      return db<Extension & { tenant_id: string }>('extensions')
-        .first('id', 'number', 'name', 'dnd')
-        .where({ tenant_id: tenantId, number })
+      const row = await selectExtensions(db).where({ tenant_id: tenantId, number }).first()
+      return row && fromRow(row as ExtensionRow)
     },
 
-    /** Creates the extension or changes what is given of it. */
-    put: (tenantId: string, number: string, change: Change): Promise<Extension> =>
-      put(db, tenantId, number, change),
-
-    /** Undefined when there is none of this number. */
-    async change(tenantId: string, number: string, change: Change): Promise<Extension | undefined> {
-      const [row] = await db('extensions')
-        .where({ tenant_id: tenantId, number })
-        .update({ ...given(change), updated_at: db.fn.now() })
-        .returning([...COLUMNS])
-      return row as Extension | undefined
-    },
-
-    /** Creates the extension unless the tenant has `limit` of them; then it answers how many there are. */
-    create: (
+    /** Those with a higher number than `after`, in the order of their numbers. */
+    async list(
       tenantId: string,
-      number: string,
-      change: Change,
-      limit: number,
-    ): Promise<Extension | { inUse: number }> =>
-      db.transaction(async (trx) => {
-        // One after the other, or two would both take the last place; whoever only refers to the tenant goes on.
-        await trx('tenants').where({ id: tenantId }).forNoKeyUpdate().select('id')
-        const [row] = await trx('extensions')
-          .where({ tenant_id: tenantId })
-          .whereNot({ number })
-          .count<{ count: number }[]>('* as count')
-        const inUse = row?.count ?? 0
-        return inUse >= limit ? { inUse } : put(trx, tenantId, number, change)
-      }),
+      { after, limit }: { after?: string | undefined; limit: number },
+    ): Promise<Extension[]> {
+      const rows = await selectExtensions(db)
+        .where({ tenant_id: tenantId })
+        .where((later) => {
+          if (after !== undefined) later.where('number', '>', after)
+        })
+        .orderBy('number')
+        .limit(limit)
+      return rows.map((row) => fromRow(row as ExtensionRow))
+    },
 
-    /** With its devices and their tokens. False when there is none of this number. */
+    /** Creates the extension or changes what is given of it, whatever the licence says. */
+    async put(tenantId: string, number: string, change: ExtensionChange): Promise<Extension> {
+      const given = toColumns(change)
+      const [row] = await db('extensions')
+        .insert({ tenant_id: tenantId, number, ...given })
+        .onConflict(['tenant_id', 'number'])
+        .merge({ ...given, updated_at: db.fn.now() })
+        .returning([...COLUMNS, HAS_PASSWORD(db)])
+      return fromRow(row)
+    },
+
+    /** The hashes of those of them that have a password, by number. */
+    async passwordHashes(tenantId: string, numbers: readonly string[]): Promise<Map<string, string>> {
+      const rows = await db('extensions')
+        .select('number', 'password_hash')
+        .where({ tenant_id: tenantId })
+        .whereRaw('number = ANY (?::text[])', [[...numbers]])
+        .whereNotNull('password_hash')
+      return new Map(rows.map((row) => [row.number, row.password_hash]))
+    },
+
+    /**
+     * With its devices, their tokens, its sessions and links, and its part in voicemail boxes; the boxes stay, and so do the records
+     * of its calls. False when there is none of this number.
+     */
     async remove(tenantId: string, number: string): Promise<boolean> {
       return (await db('extensions').where({ tenant_id: tenantId, number }).delete()) > 0
     },
   }
 }
 export type ExtensionStore = ReturnType<typeof createExtensionStore>
+
+export interface ExtensionRow {
+  id: number
+  number: string
+  name: string
+  email: string
+  dnd: boolean
+  follow_me_enabled: boolean
+  follow_me_confirm: boolean
+  follow_me_strategy: Extension['followMeStrategy']
+  follow_me_destinations: Extension['followMeDestinations']
+  has_password: boolean
+  created_at: Date
+  updated_at: Date
+}
+
+const COLUMNS = [
+  'id',
+  'number',
+  'name',
+  'email',
+  'dnd',
+  'follow_me_enabled',
+  'follow_me_confirm',
+  'follow_me_strategy',
+  'follow_me_destinations',
+  'created_at',
+  'updated_at',
+] as const
+const HAS_PASSWORD = (db: Knex) => db.raw('password_hash IS NOT NULL AS has_password')
+
+/** The hash itself stays in the database. */
+export const selectExtensions = (db: Knex) => db('extensions').select(...COLUMNS, HAS_PASSWORD(db))
+
+export const fromRow = (row: ExtensionRow): Extension => ({
+  id: row.id,
+  number: row.number,
+  name: row.name,
+  email: row.email,
+  dnd: row.dnd,
+  followMeEnabled: row.follow_me_enabled,
+  followMeConfirm: row.follow_me_confirm,
+  followMeStrategy: row.follow_me_strategy,
+  followMeDestinations: row.follow_me_destinations,
+  hasPassword: row.has_password,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+})
+
+/** Only what is given. */
+function toColumns(change: ExtensionChange): Record<string, unknown> {
+  const columns = {
+    name: change.name,
+    email: change.email,
+    dnd: change.dnd,
+    follow_me_enabled: change.followMeEnabled,
+    follow_me_confirm: change.followMeConfirm,
+    follow_me_strategy: change.followMeStrategy,
+    follow_me_destinations: change.followMeDestinations && JSON.stringify(change.followMeDestinations),
+  }
+  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
+}

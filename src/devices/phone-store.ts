@@ -3,7 +3,7 @@ import { createBatcher } from '../lib/batcher.ts'
 import type { ApnsEnvironment, TokenKind } from '../push/push.ts'
 
 /** The tokens that a call can go to; a device that has several gets it at the first of these. */
-const CALL_KINDS = ['apns_voip', 'fcm_fid', 'fcm'] as const satisfies readonly TokenKind[]
+export const CALL_KINDS = ['apns_voip', 'fcm_fid', 'fcm'] as const satisfies readonly TokenKind[]
 
 /** A live token that wakes a phone for a call, still sealed. */
 export interface CallToken {

@@ -1,7 +1,8 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import type { ApnsEnvironment, TokenKind } from '../push/push.ts'
-import type { DeviceStore } from './device-store.ts'
+import type { FormerOwner } from './device-owner-store.ts'
+import type { DeviceStore, RegisteredDevice } from './device-store.ts'
 
 export interface DeviceRegistration {
   tenantId: string
@@ -9,7 +10,13 @@ export interface DeviceRegistration {
   deviceKey: string
   appId: string
   name?: string | undefined
-  tokens: readonly { kind: TokenKind; environment: ApnsEnvironment; token: string }[]
+  platform?: string | undefined
+  appVersion?: string | undefined
+  locale?: string | undefined
+  /** Without an environment it is the one that is known of the token, or production. */
+  tokens: readonly { kind: TokenKind; environment?: ApnsEnvironment | undefined; token: string }[]
+  /** The app says so and not the PBX: it has to show that the phone is its own. */
+  byApp?: boolean
 }
 
 /** Where a sealed token belongs: it opens nowhere else. */
@@ -17,8 +24,19 @@ export const tokenContext = (tokenHash: string): string => `device-token:${token
 
 /** Stores a device whose tokens come in clear; from here on they exist only sealed and as a hash. */
 export const createRegisterDevice =
-  ({ devices, keyring, clock }: { devices: DeviceStore; keyring: Keyring; clock: Clock }) =>
-  (registration: DeviceRegistration): Promise<string> => {
+  ({
+    devices,
+    keyring,
+    clock,
+    onLeft,
+  }: {
+    devices: DeviceStore
+    keyring: Keyring
+    clock: Clock
+    /** Told after the fact. */
+    onLeft: (owners: readonly FormerOwner[]) => Promise<void>
+  }) =>
+  async (registration: DeviceRegistration): Promise<Pick<RegisteredDevice, 'id' | 'deviceKey'>> => {
     const registeredAt = new Date(clock.now())
     const tokens = registration.tokens.map(({ kind, environment, token }) => {
       const tokenHash = keyring.tokenHash(token)
@@ -30,6 +48,8 @@ export const createRegisterDevice =
         registeredAt,
       }
     })
-    return devices.register({ ...registration, tokens })
+    const { id, deviceKey, left } = await devices.register({ ...registration, tokens })
+    if (left.length > 0) await onLeft(left)
+    return { id, deviceKey }
   }
 export type RegisterDevice = ReturnType<typeof createRegisterDevice>

@@ -10,11 +10,16 @@ const STALE_MS = 15 * MINUTE
 /** About 1 kB each. */
 const MAX_ENTRIES = 20_000
 
+export interface RememberedPhones extends PhoneStore {
+  /** A phone of the extension is somebody else's now. */
+  forget(tenantId: string, number: string): void
+}
+
 /**
- * The phones of an extension, also while the database is away: then as they were at its last call. Do-not-disturb and a phone that
- * has moved since are seen late; the alternative is that nothing rings.
+ * The phones of an extension, also while the database is away: then as they were at its last call. Do-not-disturb is
+ * seen late; the alternative is that nothing rings.
  */
-export function rememberPhones(store: PhoneStore, onError: (error: Error) => void): PhoneStore {
+export function rememberPhones(store: PhoneStore, onError: (error: Error) => void): RememberedPhones {
   const known = new Map<string, { phones: Phones; at: number }>()
   const remember = (key: string, phones: Phones | undefined) => {
     known.delete(key)
@@ -37,5 +42,6 @@ export function rememberPhones(store: PhoneStore, onError: (error: Error) => voi
         return last.phones
       })
     },
+    forget: (tenantId, number) => void known.delete(`${tenantId} ${number}`),
   }
 }
