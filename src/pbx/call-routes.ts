@@ -51,7 +51,7 @@ const startCall = ({ pbxAuth, wakeCall, holdMs, pushTtlMs }: CallRouteDeps): Rou
     tag,
     summary: 'Wake the phones of an extension for a call',
     description:
-      'With `Prefer: wait=N` the answer comes when a phone has registered, when none can, or after N seconds; without it, at once. The same call_id and extension again joins the call: after a node died, ask another one.',
+      'With `Prefer: wait=N` the answer comes when a phone has registered, when none can, or after N seconds; without it, at once. The same call_id and extension again joins the call: after a node died, ask another one. An extension takes 30 new calls a minute.',
     auth: pbxAuth,
     headers: {
       Prefer,
@@ -64,6 +64,7 @@ const startCall = ({ pbxAuth, wakeCall, holdMs, pushTtlMs }: CallRouteDeps): Rou
       'unauthorized',
       'invalid_credentials',
       'unknown_extension',
+      'rate_limited',
       'too_many_holds',
       'queue_unavailable',
       'store_unavailable',

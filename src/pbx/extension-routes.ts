@@ -1,144 +1,172 @@
 import { z } from 'zod'
-import type { Extension, ExtensionStore } from '../devices/extension-store.ts'
-import type { RegisterDevice } from '../devices/register-device.ts'
+import type { DeviceMoves } from '../devices/device-moves.ts'
+import type { ExtensionStore } from '../devices/extension-store.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
+import { type NewExtension, noRoom, type ProvisionExtensions } from './extension-provisioning.ts'
+import {
+  describeExtension,
+  ExtensionAnswer,
+  ExtensionBody,
+  ExtensionItem,
+  ExtensionQuery,
+  ExtensionsAnswer,
+  ExtensionsBody,
+  MAX_EXTENSIONS,
+  toCursor,
+} from './extension-schemas.ts'
+import { describeRefusal, judgeItems, nameOf } from './judged-items.ts'
 import type { PbxKey } from './pbx-key-store.ts'
-import { DeviceBody, ExtensionBody, ExtensionNumber, RegistrationBody } from './pbx-schemas.ts'
-import type { ReportRegistration } from './registrations.ts'
+import { ExtensionNumber } from './pbx-schemas.ts'
 
 export interface ExtensionRouteDeps {
   pbxAuth: AuthScheme<PbxKey>
-  extensions: ExtensionStore
-  registerDevice: RegisterDevice
-  reportRegistration: ReportRegistration
-  appIds: readonly string[]
-  /** How many extensions the licences of a tenant are good for. */
-  extensionLimit(tenantId: string): Promise<number>
+  extensions: Pick<ExtensionStore, 'find' | 'list' | 'remove'>
+  provisionExtensions: ProvisionExtensions
+  deviceMoves: Pick<DeviceMoves, 'forget'>
 }
 
 const tag = 'PBX'
-const Ok = z.object({ status: z.literal('ok') })
+const path = '/api/v1/pbx/extensions'
+const pathOfOne = `${path}/{number}`
+const params = z.object({ number: ExtensionNumber })
 const problems = ['invalid_request', 'unauthorized', 'invalid_credentials', 'store_unavailable'] as const
 
-/** What a PBX tells about its extensions and their phones. */
+/** What a PBX tells about its extensions. */
 export const extensionRoutes = (deps: ExtensionRouteDeps): Route[] => [
-  reportRoute(deps),
+  listExtensions(deps),
+  writeExtensions(deps),
+  readExtension(deps),
   putExtension(deps),
   deleteExtension(deps),
-  putDevice(deps),
 ]
 
-const reportRoute = ({ pbxAuth, reportRegistration }: ExtensionRouteDeps): Route =>
+const listExtensions = ({ pbxAuth, extensions }: ExtensionRouteDeps): Route =>
   route({
-    method: 'post',
-    path: '/api/v1/pbx/registrations',
+    method: 'get',
+    path,
     tag,
-    summary: 'Report a SIP registration, which releases held calls',
-    description:
-      'A phone is known by its `device_id`, by a push token in its contact (`pn-prid`), or because the PBX says `mobile: true`. Anything else, such as a desk phone, is answered with `counts: false` and releases nothing.',
+    summary: 'The extensions, in the order of their numbers',
     auth: pbxAuth,
-    body: RegistrationBody,
-    replies: [{ status: 200, description: 'Noted.', schema: Ok.extend({ counts: z.boolean() }) }],
-    problems: [...problems, 'queue_unavailable'],
-    async handler({ body, caller }) {
-      const { counts } = await reportRegistration(caller.tenantId, {
-        extension: body.extension,
-        contact: body.contact,
-        deviceKey: body.device_id,
-        mobile: body.mobile,
-        expires: body.expires,
-      })
-      return { data: { status: 'ok', counts } }
+    query: ExtensionQuery,
+    replies: [
+      {
+        status: 200,
+        description: 'A page of extensions.',
+        schema: z.object({
+          extensions: z.array(ExtensionAnswer),
+          next_cursor: z.string().optional().describe('For the next page, if there is one.'),
+        }),
+      },
+    ],
+    problems,
+    async handler({ query: { limit, cursor }, caller }) {
+      const found = await orStoreAway(extensions.list(caller.tenantId, { after: cursor, limit: limit + 1 }))
+      const page = found.slice(0, limit)
+      const last = found.length > limit ? page.at(-1) : undefined
+      return {
+        data: {
+          extensions: page.map(describeExtension),
+          ...(last && { next_cursor: toCursor(last.number) }),
+        },
+      }
     },
   })
 
-const ExtensionAnswer = z
-  .object({ id: z.int(), number: z.string(), name: z.string(), dnd: z.boolean() })
-  .meta({ id: 'Extension' })
+const writeExtensions = ({ pbxAuth, provisionExtensions }: ExtensionRouteDeps): Route =>
+  route({
+    method: 'post',
+    path,
+    tag,
+    summary: 'Create and change many extensions',
+    description: `One extension (\`ExtensionItem\`) or an array of up to ${MAX_EXTENSIONS}, each judged by itself; a single one that is wrong is refused with its own status. What is not given stays as it is. Beyond the size of the licence nothing is created, and what is there can still be changed. A password takes some 20 ms to hash: 500 of them are a request of more than ten seconds.`,
+    auth: pbxAuth,
+    body: ExtensionsBody,
+    bodyLimit: '2mb',
+    replies: [{ status: 200, description: 'What became of each of them.', schema: ExtensionsAnswer }],
+    problems: [...problems, 'too_many_extensions', 'rate_limited'],
+    async handler({ body, caller }) {
+      const judged = judgeItems(ExtensionItem, body)
+      const writes = judged.flatMap(({ value }) => (value ? toChange(value) : []))
+      const written = (await orStoreAway(provisionExtensions(caller.tenantId, writes))).values()
+      const results = judged.map(({ value, problem }, index) => {
+        if (problem) return { number: nameOf([body].flat()[index], 'number'), ...describeRefusal(problem) }
+        const { number } = value
+        const done = written.next().value
+        if (done?.status !== 'refused') return { number, status: done?.status, id: done?.extension.id }
+        if (!Array.isArray(body)) throw noRoom(done)
+        return { number, ...describeRefusal(noRoom(done)) }
+      })
+      return { data: { results } }
+    },
+  })
 
-const putExtension = (deps: ExtensionRouteDeps): Route =>
+const readExtension = ({ pbxAuth, extensions }: ExtensionRouteDeps): Route =>
+  route({
+    method: 'get',
+    path: pathOfOne,
+    tag,
+    summary: 'An extension',
+    auth: pbxAuth,
+    params,
+    replies: [{ status: 200, description: 'As it is now.', schema: ExtensionAnswer }],
+    problems: [...problems, 'unknown_extension'],
+    async handler({ params: { number }, caller }) {
+      const extension = await orStoreAway(extensions.find(caller.tenantId, number))
+      if (!extension) throw new Problem('unknown_extension')
+      return { data: describeExtension(extension) }
+    },
+  })
+
+const putExtension = ({ pbxAuth, provisionExtensions }: ExtensionRouteDeps): Route =>
   route({
     method: 'put',
-    path: '/api/v1/pbx/extensions/{number}',
+    path: pathOfOne,
     tag,
     summary: 'Create or change an extension',
     description:
-      'A licence is good for so many extensions. One more than that is refused; what there is can always be changed, and calls go on.',
-    auth: deps.pbxAuth,
-    params: z.object({ number: ExtensionNumber }),
+      'What is not given stays as it is. A licence is good for so many extensions. One more than that is refused; what there is can always be changed, and calls go on.',
+    auth: pbxAuth,
+    params,
     body: ExtensionBody,
     replies: [{ status: 200, description: 'As it is now.', schema: ExtensionAnswer }],
-    problems: [...problems, 'too_many_extensions'],
-    handler: async ({ params, body, caller }) => ({
-      data:
-        (await deps.extensions.change(caller.tenantId, params.number, body)) ??
-        (await addExtension(deps, caller.tenantId, params.number, body)),
-    }),
-  })
-
-async function addExtension(
-  { extensions, extensionLimit }: ExtensionRouteDeps,
-  tenantId: string,
-  number: string,
-  change: z.output<typeof ExtensionBody>,
-): Promise<Extension> {
-  const limit = await extensionLimit(tenantId)
-  const made = await extensions.create(tenantId, number, change, limit)
-  if ('number' in made) return made
-  throw new Problem('too_many_extensions', {
-    code: 'TOO_MANY_EXTENSIONS',
-    extra: {
-      hint: `there are ${made.inUse} extensions, and the licence is for ${limit}: remove one, or have the licence changed`,
-      in_use: made.inUse,
-      max_extensions: limit,
+    problems: [...problems, 'too_many_extensions', 'rate_limited'],
+    async handler({ params: { number }, body, caller }) {
+      const change = toChange({ ...body, number })
+      const [written] = await orStoreAway(provisionExtensions(caller.tenantId, [change]))
+      if (!written) throw new Problem('unknown_extension')
+      if (written.status === 'refused') throw noRoom(written)
+      return { data: describeExtension(written.extension) }
     },
   })
-}
 
-const deleteExtension = ({ pbxAuth, extensions }: ExtensionRouteDeps): Route =>
+const deleteExtension = ({ pbxAuth, extensions, deviceMoves }: ExtensionRouteDeps): Route =>
   route({
     method: 'delete',
-    path: '/api/v1/pbx/extensions/{number}',
+    path: pathOfOne,
     tag,
-    summary: 'Remove an extension with its phones',
+    summary: 'Remove an extension with its phones and sessions',
+    description: 'Its voicemail boxes stay, and so do the records of its calls.',
     auth: pbxAuth,
-    params: z.object({ number: ExtensionNumber }),
-    replies: [{ status: 200, description: 'It is gone.', schema: Ok }],
+    params,
+    replies: [{ status: 200, description: 'It is gone.', schema: z.object({ status: z.literal('ok') }) }],
     problems: [...problems, 'unknown_extension'],
-    async handler({ params, caller }) {
-      if (!(await extensions.remove(caller.tenantId, params.number))) throw new Problem('unknown_extension')
+    async handler({ params: { number }, caller: { tenantId } }) {
+      if (!(await orStoreAway(extensions.remove(tenantId, number)))) throw new Problem('unknown_extension')
+      await deviceMoves.forget({ tenantId, extension: number })
       return { data: { status: 'ok' } }
     },
   })
 
-const putDevice = ({ pbxAuth, extensions, registerDevice, appIds }: ExtensionRouteDeps): Route =>
-  route({
-    method: 'put',
-    path: '/api/v1/pbx/extensions/{number}/devices/{device_id}',
-    tag,
-    summary: 'Register a phone of an extension with its push tokens',
-    description:
-      'Repeating it is harmless. A token or device that belonged to another extension moves to this one. An extension has at most 10 devices: for an eleventh, the longest unseen one goes.',
-    auth: pbxAuth,
-    params: z.object({ number: ExtensionNumber, device_id: z.string().min(1).max(200) }),
-    body: DeviceBody,
-    replies: [{ status: 200, description: 'Stored.', schema: Ok }],
-    problems: [...problems, 'unknown_extension', 'unknown_app'],
-    async handler({ params, body, caller }) {
-      const appId = body.app_id ?? appIds[0] ?? ''
-      if (body.app_id !== undefined && !appIds.includes(appId))
-        throw new Problem('unknown_app', { field: 'app_id' })
-      const extension = await extensions.find(caller.tenantId, params.number)
-      if (!extension) throw new Problem('unknown_extension')
-      await registerDevice({
-        tenantId: caller.tenantId,
-        extensionId: extension.id,
-        deviceKey: params.device_id,
-        appId,
-        name: body.name,
-        tokens: body.tokens.map((token) => ({ environment: 'production', ...token })),
-      })
-      return { data: { status: 'ok' } }
-    },
-  })
+const toChange = ({ number, ...body }: z.output<typeof ExtensionItem>): NewExtension => ({
+  number,
+  name: body.name,
+  email: body.email,
+  dnd: body.dnd,
+  password: body.password,
+  followMeEnabled: body.follow_me_enabled,
+  followMeConfirm: body.follow_me_confirm,
+  followMeStrategy: body.follow_me_strategy,
+  followMeDestinations: body.follow_me_destinations,
+})

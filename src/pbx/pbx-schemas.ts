@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { OUTCOMES } from './call-wake.ts'
 
 /** What we accept of the PBX, and what it gets back. Limits: RFC 3261 sets none, real values stay far below these. */
-const text = (max: number) =>
+export const text = (max: number, tooLong?: string) =>
   z
     .string()
-    .max(max)
+    .max(max, tooLong)
     .refine((value) => !value.includes('\0'), 'must not contain NUL')
+    .refine((value) => value.isWellFormed(), 'must be valid Unicode')
 export const ExtensionNumber = text(64).min(1).describe('Number or name of the extension, as the PBX has it.')
 const SipCallId = text(256).min(1).describe('SIP Call-ID.')
 
@@ -31,13 +32,6 @@ export const RegistrationBody = z
     expires: z.int().min(0).max(2_592_000).default(3_600).describe('Seconds; 0 when the contact went away.'),
   })
   .meta({ id: 'RegistrationReport' })
-
-export const ExtensionBody = z
-  .strictObject({
-    name: text(200).optional(),
-    dnd: z.boolean().optional().describe('Do not disturb: calls are not pushed.'),
-  })
-  .meta({ id: 'ExtensionChange' })
 
 const hexToken = z
   .string()

@@ -1,4 +1,5 @@
 import type { DeviceTokenStore } from '../devices/device-token-store.ts'
+import type { Presence } from '../devices/presence.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
@@ -21,13 +22,17 @@ export interface RegistrationReport {
 export function createReportRegistration(deps: {
   tokens: DeviceTokenStore
   calls: CallSignals
+  presence: Presence
   keyring: Keyring
   clock: Clock
 }) {
   return async (tenantId: string, report: RegistrationReport): Promise<{ counts: boolean }> => {
     const at = deps.clock.now()
     const deviceId = await findDevice(deps, tenantId, report)
-    if (deviceId === undefined && report.mobile !== true) return { counts: false }
+    if (deviceId === undefined && report.mobile !== true) {
+      await deps.presence.note(tenantId, report)
+      return { counts: false }
+    }
     const registration: MobileRegistration = {
       at,
       ...(report.contact !== undefined && { contact: withoutTokens(report.contact) }),
@@ -38,6 +43,8 @@ export function createReportRegistration(deps: {
     await deps.calls.register(tenantId, report.extension, registration).catch((cause: unknown) => {
       throw new Problem('queue_unavailable', { retryAfter: 1, cause })
     })
+    // After the call that may wait for it.
+    await deps.presence.note(tenantId, report)
     return { counts: true }
   }
 }

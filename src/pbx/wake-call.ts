@@ -5,6 +5,7 @@ import { within } from '../lib/deadline.ts'
 import { callUuid, derivedId } from '../lib/ids.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
+import type { RateLimit } from '../limits/rate-limits.ts'
 import type { Events } from '../observability/events.ts'
 import type { PushOf } from '../push/push.ts'
 import type { Privacy } from '../push/push-kinds.ts'
@@ -28,6 +29,7 @@ export interface WakeCallDeps {
   calls: CallSignals
   hold: Hold
   callEvents: CallEvents
+  extensionCalls: RateLimit
   submitCall: SubmitCall
   keyring: Keyring
   events: Events
@@ -52,7 +54,7 @@ export function createWakeCall(deps: WakeCallDeps) {
     )
     const call = await reachable(
       'queue_unavailable',
-      calls.start(newCall(tenantId, request, dnd, tokens, clock.now())),
+      startLimited(deps, newCall(tenantId, request, dnd, tokens, clock.now())),
     )
     return { call, pushAll: () => pushAll(deps, request, call, tokens) }
   }
@@ -124,6 +126,21 @@ async function reachable<T>(code: 'store_unavailable' | 'queue_unavailable', wor
     if (cause instanceof Problem) throw cause
     throw new Problem(code, { retryAfter: 1, cause })
   }
+}
+
+/** Starts the call unless its extension had too many of late. To join one that is known already is free. */
+async function startLimited({ calls, extensionCalls }: WakeCallDeps, call: CallWake): Promise<CallWake> {
+  const { tenantId, extension } = call
+  try {
+    await extensionCalls.take(tenantId, extension)
+  } catch (refusal) {
+    const known = await calls.find(call.id)
+    if (known) return known
+    throw refusal
+  }
+  const stored = await calls.start(call)
+  if (stored !== call) extensionCalls.giveBack(tenantId, extension)
+  return stored
 }
 
 async function findPhones({ phones }: WakeCallDeps, tenantId: string, number: string) {

@@ -74,6 +74,11 @@ export const jobs = {
   'deliver-fcm-message': job<MessageJob>({ queue: 'messages-fcm', ...messageTries }),
   'close-stale-pushes': job({ ...chore, everyMs: 5 * SECOND }),
   'maintain-push-logs': job({ ...chore, everyMs: HOUR }),
+  'cull-installations': job({ ...chore, everyMs: HOUR }),
+  'sweep-stored-files': job({ ...chore, everyMs: HOUR }),
+  'prune-voicemail': job({ ...chore, everyMs: DAY }),
+  // A password waits for a phone in a provisioning link, and no longer than that is good.
+  'prune-app-logins': job({ ...chore, everyMs: MINUTE }),
   'prune-tokens': job({ ...chore, everyMs: DAY }),
 }
 
