@@ -1,0 +1,56 @@
+import type { DeviceListStore, ListedToken } from '../devices/device-list-store.ts'
+import type { DeviceMoves } from '../devices/device-moves.ts'
+import { type DeviceRegistration, type RegisterDevice, tokenContext } from '../devices/register-device.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Keyring } from '../lib/keyring.ts'
+import { Problem } from '../lib/problem.ts'
+import type { AppCaller } from './app-caller.ts'
+import { describeDevice } from './device-schemas.ts'
+
+export interface AppDevicesDeps {
+  registerDevice: RegisterDevice
+  deviceList: DeviceListStore
+  deviceMoves: Pick<DeviceMoves, 'forget'>
+  keyring: Keyring
+  clock: Clock
+}
+
+type Registration = Omit<DeviceRegistration, 'tenantId' | 'extensionId' | 'byApp'>
+
+/** The phones of who is logged in. */
+export function createAppDevices({
+  registerDevice,
+  deviceList,
+  deviceMoves,
+  keyring,
+  clock,
+}: AppDevicesDeps) {
+  const last4 = ({ tokenSealed, tokenHash }: ListedToken): string =>
+    keyring.open(tokenSealed, tokenContext(tokenHash)).slice(-4)
+  const list = async (caller: AppCaller) =>
+    (await deviceList.list(caller)).map((device) =>
+      describeDevice(device, { isCurrent: device.deviceKey === caller.deviceKey, last4 }),
+    )
+
+  return {
+    list,
+
+    /** Stores the phone; the session that says so is that of the phone from now on. Returns what is stored. */
+    async register(caller: AppCaller, registration: Registration) {
+      const { tenantId, extensionId } = caller
+      const { id, deviceKey } = await registerDevice({ ...registration, tenantId, extensionId, byApp: true })
+      if (deviceKey !== caller.deviceKey) await deviceList.bindSession(caller, caller.sessionId, deviceKey)
+      const devices = await list({ ...caller, deviceKey })
+      return devices.find((device) => device.id === id)
+    },
+
+    /** An id for a phone that gives none: the same token is the same phone. */
+    idFromToken: (token: string): string => `token-${keyring.tokenHash(token).slice(0, 32)}`,
+
+    async remove(caller: AppCaller, id: string): Promise<void> {
+      if (!(await deviceList.remove(caller, id, new Date(clock.now())))) throw new Problem('unknown_device')
+      await deviceMoves.forget(caller)
+    },
+  }
+}
+export type AppDevices = ReturnType<typeof createAppDevices>

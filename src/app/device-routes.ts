@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { type AuthScheme, type Route, route } from '../http/route.ts'
+import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
+import type { AppCaller } from './app-caller.ts'
+import type { AppDevices } from './app-devices.ts'
+import { APP_PROBLEMS } from './app-problems.ts'
+import { DeviceAnswer, RegisterDeviceBody, tokensOf } from './device-schemas.ts'
+
+export interface DeviceRouteDeps {
+  appAuth: AuthScheme<AppCaller>
+  appDevices: AppDevices
+  appIds: readonly string[]
+}
+
+const tag = 'App'
+const problems = [...APP_PROBLEMS, 'invalid_request'] as const
+
+/** The phones of who is logged in. A push token goes in here, and never out again. */
+export const deviceRoutes = (deps: DeviceRouteDeps): Route[] => [
+  registerRoute(deps),
+  listDevices(deps),
+  removeDevice(deps),
+]
+
+const registerRoute = ({ appAuth, appDevices, appIds }: DeviceRouteDeps): Route =>
+  route({
+    method: 'post',
+    path: '/devices/register',
+    tag,
+    summary: 'Register this phone with its push tokens',
+    description:
+      'Repeating it is harmless; what is not given stays as it was. A token that another extension had is this one’s now. A `device_id` that is another extension’s is taken over only with one of that phone’s tokens; otherwise this is a phone of its own.',
+    auth: appAuth,
+    body: RegisterDeviceBody,
+    bodyTexts: 'app',
+    replies: [{ status: 200, description: 'What is stored now.', schema: DeviceAnswer }],
+    problems: [...problems, 'unknown_app'],
+    async handler({ body, caller }) {
+      const appId = body.app_id ?? appIds[0] ?? ''
+      if (body.app_id !== undefined && !appIds.includes(appId))
+        throw new Problem('unknown_app', { field: 'app_id' })
+      const registration = {
+        deviceKey: body.device_id,
+        appId,
+        platform: body.platform,
+        name: body.name,
+        appVersion: body.app_version,
+        locale: body.locale,
+        tokens: tokensOf(body),
+      }
+      return { data: await orStoreAway(appDevices.register(caller, registration)) }
+    },
+  })
+
+const listDevices = ({ appAuth, appDevices }: DeviceRouteDeps): Route =>
+  route({
+    method: 'get',
+    path: '/api/v1/app/devices',
+    tag,
+    summary: 'The phones of the extension, the last seen first',
+    auth: appAuth,
+    replies: [{ status: 200, description: 'All of them.', schema: z.array(DeviceAnswer) }],
+    problems,
+    handler: async ({ caller }) => ({ data: await orStoreAway(appDevices.list(caller)) }),
+  })
+
+const removeDevice = ({ appAuth, appDevices }: DeviceRouteDeps): Route =>
+  route({
+    method: 'delete',
+    path: '/api/v1/app/devices/{id}',
+    tag,
+    summary: 'Remove a phone',
+    description: 'It gets no more pushes, and whoever is logged in on it is out.',
+    auth: appAuth,
+    params: z.object({ id: z.uuid('id must be a UUID') }),
+    replies: [{ status: 200, description: 'It is gone.', schema: z.object({ status: z.literal('ok') }) }],
+    problems: [...problems, 'unknown_device'],
+    async handler({ params: { id }, caller }) {
+      await orStoreAway(appDevices.remove(caller, id))
+      return { data: { status: 'ok' } }
+    },
+  })
