@@ -1,28 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
+import { createAppApi } from './app-api.ts'
 import type { Config, Secrets } from './config/config.ts'
 import { openDatabase } from './db/database.ts'
 import { createDelivery } from './delivery.ts'
-import { createDeviceStore } from './devices/device-store.ts'
 import { createDeviceTokenStore } from './devices/device-token-store.ts'
-import { createExtensionStore } from './devices/extension-store.ts'
-import { createPhoneStore } from './devices/phone-store.ts'
-import { createRegisterDevice } from './devices/register-device.ts'
-import { rememberPhones } from './devices/remembered-phones.ts'
 import { createTokenRecords } from './devices/token-records-store.ts'
+import { createExtensions } from './extensions.ts'
 import { createGatewayPush } from './gateway/gateway-push.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createKeyring, type Keyring } from './lib/keyring.ts'
+import { createPasswords } from './lib/passwords.ts'
 import { createReleaser, type Releaser } from './lib/releaser.ts'
 import { StartError } from './lib/start-error.ts'
+import { createLicenseSigning } from './license/license-signing.ts'
 import { createLicensing } from './licensing.ts'
+import { createLimiting } from './limiting.ts'
 import { createEvents, type Events } from './observability/events.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { createOperatorAuth } from './operator/operator-auth.ts'
 import { createOperatorSessionStore } from './operator/operator-session-store.ts'
 import { createOperatorStore } from './operator/operator-store.ts'
-import { createPasswords } from './operator/passwords.ts'
 import { createCallEvents } from './pbx/call-events.ts'
 import { createCallSignals } from './pbx/call-signals.ts'
 import { createCallWatches } from './pbx/call-watch.ts'
@@ -44,6 +43,7 @@ import { openPushHistory } from './push-history.ts'
 import { openJobQueues } from './queue/job-queues.ts'
 import { withLocalFallback } from './signals/local-fallback.ts'
 import { openTransport } from './transport.ts'
+import { createVoicemail, openFileStorage } from './voicemail.ts'
 import { createDeliverWebhook } from './webhooks/deliver-webhook.ts'
 import { createJudgeAddress } from './webhooks/reachable-addresses.ts'
 import { createResolveHost } from './webhooks/resolve-host.ts'
@@ -56,6 +56,8 @@ export interface Overrides {
   clock?: Clock
   logger?: Logger
   providers?: Readonly<Record<Provider, PushProvider>>
+  /** How long the counters of limits may take, for tests that need them to be exact on a busy machine. */
+  counterAnswerMs?: number
 }
 
 /**
@@ -86,11 +88,12 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
   const onError = (part: string) => (error: Error) => events.backgroundError(part, error)
 
   const db = releaser.add(openDatabase(databaseUrl), (open: Knex) => open.destroy())
-  const { signals, queueBackend } = await openTransport(
+  const { signals, queueBackend, counters } = await openTransport(
     config,
     { ...secrets, databaseUrl },
     releaser,
     onError,
+    overrides,
   )
   const queues = releaser.add(openJobQueues(queueBackend, onError('queue')), (open) => open.close())
 
@@ -115,6 +118,7 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
     callSignals,
     queues,
     queueBackend,
+    counters,
   }
   const webhooks = createWebhookParts(base)
   const { announce } = webhooks.webhooks
@@ -126,8 +130,17 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
     ...base,
     ...push,
     ...webhooks,
+    ...createLimiting({ ...base, announce }, releaser),
     ...openPushHistory(databaseUrl, config, releaser),
     appIds: secrets.apps.map(({ id }) => id),
+    appTokenSecrets: secrets.appTokenSecrets ?? ([keyring.appTokenSecret] as const),
+    licenseSigning: createLicenseSigning({
+      pem: secrets.licenseSigningKey,
+      seed: keyring.licenseSigningSeed,
+    }),
+    fileStorage: releaser.add(await openFileStorage(config.voicemail, secrets.voicemailBucketKey), (open) =>
+      open.close(),
+    ),
     stopping: new AbortController(),
   }
 }
@@ -138,9 +151,12 @@ function createFeatures(core: Core, releaser: Releaser) {
   // Closed before the providers and stores that it sends by.
   const delivery = releaser.add(createDelivery(core), (open) => open.bypass.idle())
   const shared = { ...core, ...delivery }
-  const extensions = createExtensionStore(db)
-  const phones = rememberPhones(createPhoneStore(db), (error) => events.backgroundError('phones', error))
-  const licensing = createLicensing(core)
+  const licensing = releaser.add(createLicensing(core), (open) => open.sightings.close())
+  const passwords = releaser.add(createPasswords(), (open) => open.close())
+  const known = releaser.add(createExtensions({ ...core, ...licensing, passwords }), (open) =>
+    open.deviceMoves.close(),
+  )
+  const voicemail = releaser.add(createVoicemail(shared), (open) => open.badges.close())
   const pbxKeys = createPbxKeyStore(db)
   const operatorSessions = createOperatorSessionStore(db)
   const onError = (error: unknown) => events.backgroundError('key-cache', error as Error)
@@ -152,20 +168,20 @@ function createFeatures(core: Core, releaser: Releaser) {
   const callEvents = createCallEvents({ watches, clock, stopping: stopping.signal })
   return {
     ...delivery,
-    extensions,
-    phones,
+    ...known,
     ...licensing,
+    ...createAppApi({ ...core, passwords }),
+    ...voicemail,
     pbxKeys,
     operators: createOperatorStore(db),
     operatorSessions,
     operatorAuth: createOperatorAuth({ operatorSessions, keyring, clock }),
-    passwords: createPasswords(),
+    passwords,
     hold,
-    pbxAuth: createPbxAuth({ pbxKeys, keyring, onError }),
+    pbxAuth: createPbxAuth({ pbxKeys, keyring, addressGuard: core.addressGuard, onError }),
     gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs, privacy: config.pushPrivacy }),
-    registerDevice: createRegisterDevice({ devices: createDeviceStore(db), keyring, clock }),
-    reportRegistration: createReportRegistration({ ...shared, calls }),
-    wakeCall: createWakeCall({ ...shared, phones, calls, hold, callEvents, privacy: config.pushPrivacy }),
+    reportRegistration: createReportRegistration({ ...shared, ...known, calls }),
+    wakeCall: createWakeCall({ ...shared, ...known, calls, hold, callEvents, privacy: config.pushPrivacy }),
   }
 }
 
