@@ -1,5 +1,5 @@
 import { createTenant } from '../../src/license/create-tenant.ts'
-import { BACKENDS, startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { BACKENDS, fcmToken, startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 /** What a licence is good for beyond pushes: extensions and webhooks. */
 describe.each(BACKENDS)('the size of a licence on %s', (backend) => {
@@ -70,6 +70,30 @@ describe.each(BACKENDS)('the size of a licence on %s', (backend) => {
     expect((await two.put('1')).status).toBe(200)
     expect((await two.remove('2')).json.code).toBe('unknown_extension')
     expect((await one.put('2', { name: 'still there' })).status).toBe(200)
+  })
+
+  test('a lane is for licences that include it, and what is refused is not counted', async () => {
+    const { tenant, license } = await customer()
+    await license().update({ entitlements: ['messages'] })
+    const push = { license_key: tenant.licenseKey }
+    const call = await gateway.push(push)
+    expect([call.status, call.json]).toMatchObject([
+      403,
+      { code: 'ENTITLEMENT_MISSING', hint: 'this licence does not include: calls' },
+    ])
+    expect(call.headers.get('ratelimit-remaining')).toBeNull()
+    expect((await gateway.message(push)).status).toBe(202)
+    const item = { push_token: fcmToken(), push_platform: 'fcm' }
+    const pushes = [
+      { ...item, id: 'a', kind: 'call', call_id: 'x' },
+      { ...item, id: 'b', kind: 'message', message_id: 'm', text: 'Hello' },
+    ]
+    const batch = await gateway.request('POST', '/v1/push/batch', { body: { ...push, pushes } })
+    expect(batch.json.data.results).toMatchObject([
+      { id: 'a', status: 'refused', code: 'ENTITLEMENT_MISSING' },
+      { id: 'b', status: 'queued' },
+    ])
+    expect(gateway.simulators.apns.received).toHaveLength(0)
   })
 
   test('webhooks are for licences that include them', async () => {

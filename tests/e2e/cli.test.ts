@@ -26,6 +26,7 @@ test('makes customers and operators, and refuses in one sentence', async () => {
   const tenant = await wakeline(env, 'tenant', 'create', '--name', 'Acme', '--tier', 'standard')
   expect(JSON.parse(tenant.stdout)).toEqual({
     tenant_id: expect.any(String),
+    license_id: expect.any(String),
     license_key: expect.stringMatching(/^WL-/),
     pbx_key: expect.stringMatching(/^wlpbx_/),
   })

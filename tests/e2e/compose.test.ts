@@ -345,7 +345,8 @@ async function startMachine(opened: AsyncDisposableStack) {
           variable,
           value
             .replace('//redis:6379', `//127.0.0.1:${redis.port}`)
-            .replace('/run/secrets/', `${directory.path}/`),
+            .replace('/run/secrets/', `${directory.path}/`)
+            .replace('/var/lib/wakeline/', `${directory.path}/`),
         ]),
       ),
       HOST: '127.0.0.1',

@@ -6,7 +6,7 @@ const dead = { status: 410, reason: 'Unregistered', timestamp: Date.now() + 60_0
 describe.each(BACKENDS)('a held call on %s', (backend) => {
   let gateway: TestGateway
   beforeAll(async () => {
-    gateway = await startTestGateway({ backend, nodes: 2 })
+    gateway = await startTestGateway({ backend, nodes: 2, terms: { maxExtensions: 2_000 } })
   })
   afterAll(async () => {
     expect(gateway.phoneErrors).toEqual([])
@@ -65,7 +65,8 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
     const took = performance.now() - begin
     expect(answer.json.data).toMatchObject({ outcome: 'timeout', fallback: 'voicemail' })
     expect(answer.json.data.pushes).toMatchObject([{ status: 'delivered' }])
-    expect(took).toBeGreaterThanOrEqual(990)
+    // Timers count from the beginning of the turn that sets them, so a busy one rings early.
+    expect(took).toBeGreaterThanOrEqual(900)
     expect(took).toBeLessThan(3_000)
   })
 
@@ -282,7 +283,8 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
     const calls = many.map((extension) => gateway.call(extension, { wait: 20 }))
     await until(() => held() === 1_000, { timeoutMs: 20_000, description: 'a thousand calls are held' })
     const released = many.map((extension) => register(extension, { device_id: `phone-${extension}` }))
-    expect((await Promise.all(released)).every(({ status }) => status === 200)).toBe(true)
+    const statuses = new Set((await Promise.all(released)).map(({ status, text }) => `${status} ${text}`))
+    expect([...statuses]).toEqual(['200 {"data":{"status":"ok","counts":true}}'])
     const answers = await Promise.all(calls)
     expect(answers.filter(({ json }) => json.data.outcome !== 'registered')).toEqual([])
     const own = answers.every(

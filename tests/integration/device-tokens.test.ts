@@ -144,8 +144,10 @@ const devicesOf = (extension: number) =>
 const newExtension = async () => (await createExtensionStore(db).put(tenantId, `e-${hash()}`, {})).id
 const token = (tokenHash: string, kind: TokenKind = 'apns_voip') =>
   ({ kind, environment: 'production', tokenHash, tokenSealed: 'sealed', registeredAt: new Date() }) as const
-const registerOn = (extension: number, deviceKey: string, ...tokens: ReturnType<typeof token>[]) =>
-  createDeviceStore(db).register({ tenantId, extensionId: extension, deviceKey, appId: 'default', tokens })
+const registerOn = async (extension: number, deviceKey: string, ...tokens: ReturnType<typeof token>[]) => {
+  const device = { tenantId, extensionId: extension, deviceKey, appId: 'default', tokens }
+  return (await createDeviceStore(db).register(device)).id
+}
 
 test('of many who register one token at the same moment exactly one has it, and none is refused', async () => {
   for (let i = 0; i < 5; i += 1) {

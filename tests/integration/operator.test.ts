@@ -1,4 +1,6 @@
+import { jest } from '@jest/globals'
 import { ensureOperator } from '../../src/operator/ensure-operator.ts'
+import { operatorCommand } from '../../src/operator/operator-command.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { givenOperator, logIn, PASSWORD, sessionCookie } from '../support/operators.ts'
 
@@ -227,5 +229,37 @@ describe('ensureOperator', () => {
     const stored = await context.operators.findByName('linus')
     expect(stored).toMatchObject({ role: 'viewer' })
     expect(stored?.passwordHash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+  })
+})
+
+describe('wakeline operator add', () => {
+  const add = (...words: string[]) => {
+    const command = operatorCommand((work) => work(gateway.context))
+    for (const each of command.commands) each.exitOverride().configureOutput({ writeErr: () => undefined })
+    return command.parseAsync(['add', ...words], { from: 'user' })
+  }
+
+  test('makes an account that can log in with the password it shows, once', async () => {
+    const printed = jest.spyOn(console, 'log').mockReturnValue()
+    await add('--name', 'margaret h.', '--role', 'admin')
+    const [[text]] = printed.mock.calls as [[string]]
+    printed.mockRestore()
+    const { name, role, password } = JSON.parse(text)
+    expect({ name, role }).toEqual({ name: 'margaret h.', role: 'admin' })
+    expect((await logIn(gateway.url, { name, password }, from())).status).toBe(303)
+    const stored = await gateway.context.operators.findByName(name)
+    expect(stored?.passwordHash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+    expect(JSON.stringify(stored)).not.toContain(password)
+    await expect(add('--name', name)).rejects.toThrow('there is an operator named margaret h. already')
+  })
+
+  test.each(['', ' ', ' ada', 'a\nb', '\u001b[2J', 'x'.repeat(101)])('%j is no name', async (name) => {
+    await expect(add('--name', name)).rejects.toThrow(/option '--name <name>' argument .* is invalid/s)
+  })
+
+  test('a role is one of three', async () => {
+    await expect(add('--name', 'x', '--role', 'root')).rejects.toThrow(
+      /Allowed choices are viewer, operator, admin/,
+    )
   })
 })

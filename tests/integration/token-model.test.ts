@@ -163,7 +163,11 @@ test.each([
     books.clock.advance(1)
     let settled = false
     const told = await books.db.transaction(async (trx) => {
-      const register = createRegisterDevice({ ...books, devices: createDeviceStore(trx) })
+      const register = createRegisterDevice({
+        ...books,
+        devices: createDeviceStore(trx),
+        onLeft: async () => undefined,
+      })
       await register({
         tenantId: books.tenantId,
         extensionId,

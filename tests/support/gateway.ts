@@ -28,6 +28,10 @@ export interface GatewayOptions {
   logger?: Logger
   /** API processes' worth of contexts over the same stores. */
   nodes?: number
+  /** Limits are exact, however busy the machine is: nobody gives the counters up. */
+  patient?: true
+  /** Of the tenant's licence, beyond those of its tier. */
+  terms?: { maxExtensions?: number }
   /** Which lanes this process works on; both if absent. */
   workers?: boolean | readonly Lane[]
 }
@@ -52,11 +56,17 @@ export async function startTestGateway(options: GatewayOptions) {
     const directory = releaser.add(await temporaryDirectory(), (open) => open.remove())
     const simulators = add(await startSimulators({ directory: directory.path }))
     const database = options.databaseUrl ? { url: options.databaseUrl } : add(await cloneDatabase())
-    const { config, secrets } = testConfig(options, database.url)
+    const env = { DATA_DIR: directory.path, ...options.env }
+    const { config, secrets } = testConfig({ ...options, env }, database.url)
     const complete = { ...secrets, apps: [simulators.credentials] }
     const nodes: { context: Context; url: string }[] = []
     for (let i = 0; i < (options.nodes ?? 1); i += 1) {
-      const context = add(await createContext(config, complete, options.logger && { logger: options.logger }))
+      const context = add(
+        await createContext(config, complete, {
+          ...(options.logger && { logger: options.logger }),
+          ...(options.patient && { counterAnswerMs: 10_000 }),
+        }),
+      )
       const api = releaser.add(await runApi(context), (open) => open.close(1_000))
       nodes.push({ context, url: api.url })
     }
@@ -66,7 +76,10 @@ export async function startTestGateway(options: GatewayOptions) {
       const lanes = Array.isArray(options.workers) ? options.workers : (['calls', 'messages'] as const)
       releaser.add(startWorkers(first.context, lanes), (open) => open.close(2_000))
     }
-    const tenant = await createTenant(first.context, { name: 'test', tier: 'professional' })
+    const tenant = await createTenant(first.context, {
+      ...{ name: 'test', tier: 'professional' as const },
+      ...options.terms,
+    })
     return {
       ...surface(first, nodes, simulators, tenant),
       database,

@@ -1,6 +1,6 @@
 import type { Context } from '../../src/context.ts'
+import type { Role } from '../../src/http/operator-roles.ts'
 import { ensureOperator } from '../../src/operator/ensure-operator.ts'
-import type { Role } from '../../src/operator/operator-store.ts'
 
 export const PASSWORD = 'correct horse battery staple'
 

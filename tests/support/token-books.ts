@@ -110,7 +110,12 @@ interface Parts {
 function booksOf({ db, clock, keyring, tenantId }: Parts) {
   const devices = createDeviceStore(db)
   const registerAt = (at: number) =>
-    createRegisterDevice({ devices, keyring, clock: { ...clock, now: () => at } })
+    createRegisterDevice({
+      devices,
+      keyring,
+      clock: { ...clock, now: () => at },
+      onLeft: async () => undefined,
+    })
 
   const pushTo = (token: string, change: Partial<PushOf<'call'>> = {}): PushOf<'call'> => ({
     id: newId(),
@@ -147,7 +152,7 @@ function booksOf({ db, clock, keyring, tenantId }: Parts) {
       const owner = phone.tenantId ?? tenantId
       const extension = phone.extension ?? `e-${newId()}`
       const { id } = await createExtensionStore(db).put(owner, extension, {})
-      const deviceId = await registerAt(phone.registeredAt ?? clock.now())({
+      const { id: deviceId } = await registerAt(phone.registeredAt ?? clock.now())({
         tenantId: owner,
         extensionId: id,
         deviceKey: phone.deviceKey ?? `phone-${newId()}`,

@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto'
+import { newId } from '../../src/lib/ids.ts'
+import { createTenant } from '../../src/license/create-tenant.ts'
+import { type AppUser, givenAppUser } from './app-callers.ts'
+import { SIP_PASSWORD } from './app-login.ts'
+import { type Answer, apnsToken, type TestGateway } from './gateway.ts'
+import { MULTIPART, multipart, parts } from './voicemail.ts'
+
+/** Somebody of a tenant, and everything of his that has an id. Two of them are alike but for their ids and marks. */
+export interface Owner {
+  /** Stands in all that is his, and in nothing else. */
+  mark: string
+  /** His extension; only his tenant has it, and only he. */
+  number: string
+  deviceId: string
+  device: string
+  session: string
+  voicemail: number
+  user: AppUser
+}
+
+export interface Customer {
+  licenseKey: string
+  pbxKey: string
+  tenantId: string
+  installation: string
+  call: string
+  push: string
+  webhook: string
+  event: string
+  /** Colleagues. */
+  owners: readonly [Owner, Owner]
+}
+
+const must = async (answer: Promise<Answer>): Promise<Answer['json']> => {
+  const { status, json, text } = await answer
+  if (status >= 300) throw new Error(`the test's set-up was refused with ${status}: ${text}`)
+  return json.data
+}
+
+/** Two customers with two people each. */
+export const givenWorld = async (gateway: TestGateway): Promise<readonly [Customer, Customer]> =>
+  Promise.all([givenCustomer(gateway), givenCustomer(gateway)])
+
+async function givenCustomer(gateway: TestGateway): Promise<Customer> {
+  const { request, context } = gateway
+  const tenant = await createTenant(context, { name: 'customer', tier: 'professional' })
+  const licensed = { 'x-license-key': tenant.licenseKey }
+  const asPbx = { authorization: `Bearer ${tenant.pbxKey}` }
+  const owners = await Promise.all([givenOwner(gateway, tenant), givenOwner(gateway, tenant)])
+  const [first] = owners
+  const seat = { hostname: `pbx-${newId()}`, version: '1' }
+  const { instance_id } = await must(
+    request('POST', '/v1/license/activate', { body: seat, headers: licensed }),
+  )
+  const url = `https://example.com/${newId()}`
+  const webhook = await must(request('POST', '/v1/webhooks', { body: { url }, headers: licensed }))
+  const test = await must(request('POST', `/v1/webhooks/${webhook.id}/test`, { body: {}, headers: licensed }))
+  const push = await must(
+    gateway.push({ license_key: tenant.licenseKey }, { headers: { prefer: 'respond-async' } }),
+  )
+  const call = await must(
+    request('POST', '/api/v1/pbx/calls', {
+      body: { call_id: newId(), extension: first.number, caller_id: '1' },
+      headers: asPbx,
+    }),
+  )
+  return {
+    ...tenant,
+    installation: instance_id,
+    call: call.id,
+    push: push.push_id,
+    webhook: webhook.id,
+    event: test.event_id,
+    owners,
+  }
+}
+
+async function givenOwner(
+  gateway: TestGateway,
+  { tenantId, pbxKey }: { tenantId: string; pbxKey: string },
+): Promise<Owner> {
+  const { request } = gateway
+  const mark = randomUUID()
+  const number = `n${mark.slice(0, 8)}`
+  const deviceId = `phone-${mark}`
+  const headers = { authorization: `Bearer ${pbxKey}` }
+  await must(
+    request('PUT', `/api/v1/pbx/extensions/${number}`, {
+      body: { name: mark, password: SIP_PASSWORD },
+      headers,
+    }),
+  )
+  const user = await givenAppUser(gateway, { tenantId, extension: number, name: mark, deviceKey: deviceId })
+  const device = await must(
+    user.post('/devices/register', {
+      device_id: deviceId,
+      platform: 'apns',
+      name: mark,
+      tokens: { voip: apnsToken(), alert: apnsToken() },
+    }),
+  )
+  await must(
+    request('PUT', `/api/v1/pbx/voicemail-boxes/${number}`, {
+      body: { extensions: [number], name: mark },
+      headers,
+    }),
+  )
+  const uploaded = await fetch(`${gateway.url}/api/v1/pbx/voicemail`, {
+    method: 'POST',
+    headers: { ...headers, ...MULTIPART },
+    body: multipart(parts({ box: number, caller_id_name: mark })) as Buffer<ArrayBuffer>,
+  })
+  const voicemail = ((await uploaded.json()) as { data: { id: number } }).data.id
+  await must(
+    request('POST', '/api/v1/pbx/call-records', {
+      body: {
+        call_id: newId(),
+        start_time: new Date().toISOString(),
+        caller_id_num: number,
+        caller_id_name: mark,
+        callee: '2',
+        direction: 'outbound',
+        disposition: 'answered',
+      },
+      headers,
+    }),
+  )
+  return { mark, number, deviceId, device: device.id, session: user.sessionId, voicemail, user }
+}
