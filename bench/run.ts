@@ -6,6 +6,7 @@ import { medians } from './report/medians.ts'
 import { writeResults } from './report/results-file.ts'
 import { formatTable } from './report/table.ts'
 import { held } from './rows/held.ts'
+import { history, startHistory } from './rows/history.ts'
 import { lanes } from './rows/lanes.ts'
 import { latency } from './rows/latency.ts'
 import { licenses } from './rows/licenses.ts'
@@ -16,7 +17,7 @@ import { throughput } from './rows/throughput.ts'
 import { describeMachine } from './stack/machine.ts'
 import { startStack } from './stack/start-stack.ts'
 
-const rows: Record<Exclude<RowName, 'f'>, Row> = {
+const rows: Record<Exclude<RowName, 'f' | 'h'>, Row> = {
   a: latency,
   b: release,
   c: throughput,
@@ -63,6 +64,9 @@ async function startRow(row: RowName) {
   if (row === 'f') {
     const stack = opened.use(await startPushLog(options))
     measure = (run) => pushLog(stack, options, run)
+  } else if (row === 'h') {
+    const stack = opened.use(await startHistory(options))
+    measure = () => history(stack, options)
   } else {
     const stack = opened.use(await startStack(profiles && join(profiles, row), { google: row === 'e' }))
     measure = (run) => rows[row](stack, options, run)

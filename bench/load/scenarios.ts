@@ -2,6 +2,7 @@ import { batchedRows } from './batched-rows.ts'
 import { closedLoopPushes } from './closed-loop-pushes.ts'
 import { closedLoopRequests } from './closed-loop-requests.ts'
 import { heldCalls } from './held-calls.ts'
+import { historyPages, historyPlan, historyWrites } from './history-pages.ts'
 import { messageBatches } from './message-batches.ts'
 import { pacedPushes } from './paced-pushes.ts'
 import { phones } from './phones.ts'
@@ -18,6 +19,9 @@ export const scenarios = {
   closedLoopRequests,
   closedLoopRawPushes,
   heldCalls,
+  historyPages,
+  historyPlan,
+  historyWrites,
   messageBatches,
   pacedPushes,
   pacedRawPushes,

@@ -32,6 +32,12 @@ export const BUDGETS: Readonly<Record<string, { limit: number; better: 'lower' |
   'search-id-p95': { limit: 50, better: 'lower' },
   'search-tenant-page-2-p95': { limit: 50, better: 'lower' },
   'search-whole-tables': { limit: 0, better: 'lower' },
+  'history-first-page-p95': { limit: 20, better: 'lower' },
+  'history-first-page-of-a-busy-one-p95': { limit: 20, better: 'lower' },
+  'history-offset-5000-p95': { limit: 20, better: 'lower' },
+  'history-page-by-cursor-p95': { limit: 20, better: 'lower' },
+  'history-page-since-p95': { limit: 20, better: 'lower' },
+  'history-whole-tables': { limit: 0, better: 'lower' },
   'day-dropped': { limit: 1_000, better: 'lower' },
   'day-lost': { limit: 0, better: 'lower' },
 }
