@@ -10,6 +10,7 @@ import { history, startHistory } from './rows/history.ts'
 import { lanes } from './rows/lanes.ts'
 import { latency } from './rows/latency.ts'
 import { licenses } from './rows/licenses.ts'
+import { logins } from './rows/logins.ts'
 import type { Row, RowResult } from './rows/measurement.ts'
 import { pushLog, startPushLog } from './rows/push-log.ts'
 import { release } from './rows/release.ts'
@@ -24,6 +25,7 @@ const rows: Record<Exclude<RowName, 'f' | 'h'>, Row> = {
   d: held,
   e: lanes,
   g: licenses,
+  i: logins,
 }
 
 const options = readOptions(process.argv)

@@ -3,6 +3,7 @@ import { closedLoopPushes } from './closed-loop-pushes.ts'
 import { closedLoopRequests } from './closed-loop-requests.ts'
 import { heldCalls } from './held-calls.ts'
 import { historyPages, historyPlan, historyWrites } from './history-pages.ts'
+import { logins } from './logins.ts'
 import { messageBatches } from './message-batches.ts'
 import { pacedPushes } from './paced-pushes.ts'
 import { phones } from './phones.ts'
@@ -22,6 +23,7 @@ export const scenarios = {
   historyPages,
   historyPlan,
   historyWrites,
+  logins,
   messageBatches,
   pacedPushes,
   pacedRawPushes,

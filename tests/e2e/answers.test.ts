@@ -103,43 +103,49 @@ describe.each(BACKENDS)('every answer, through the whole gateway on %s', (backen
     row?.invalidated_at ? 'dead' : row?.state === 'quarantined' ? 'quarantined' : 'valid'
 
   test('given to a call every time', async () => {
-    const seen = await Promise.all(
-      CASES.map(async (one, index) => {
-        const token = one.platform === 'apns' ? apnsToken() : fcmToken()
-        const extension = String(1_000 + index)
-        const phone = await gateway.givenPhone({
-          extension,
-          platform: one.platform,
-          token,
-          behaviour: { registersAfterMs: 'never' },
-        })
-        simulatorOf(one).behaves(token, answerOf(one))
-        if (one.platform === 'apns') gateway.simulators.apnsSandbox.behaves(token, answerOf(one))
-        const held = await gateway.call(extension, { wait: 6, body: { ttl: 8, caller_name: 'Ada' } })
-        expect([held.status, held.text]).toEqual([200, expect.any(String)])
-        const call = held.json.data
-        const [push] = call.pushes
-        const told = await gateway.ended(push.push_id)
-        const [tokenRow] = await tokenRows(phone.deviceId)
-        return {
-          name: one.name,
-          outcome: call.outcome,
-          answer: { status: push.status, reason: push.reason },
-          log: {
-            status: told.status,
-            reason: told.reason,
-            provider_status: told.provider_status,
-            token: told.token_state,
-          },
-          saysWhy: String(told.detail).startsWith(one.detail.slice(0, -1)),
-          token: verdictOf(tokenRow),
-          // Others make Apple's connection change while this one is on its way; what counts is the answer.
-          isRetried: (await triesOf(push.push_id)).filter((reason) => reason === one.reason).length > 1,
-          isResent: requests(one, token) > 1,
-        }
-      }),
-    )
-    expect(seen).toEqual(
+    const seen = new Map<Case, Awaited<ReturnType<typeof giveToCall>>>()
+    const giveToAll = (cases: readonly Case[]) =>
+      Promise.all(
+        cases.map(async (one, index) => seen.set(one, await giveToCall(one, `${cases.length}-${index}`))),
+      )
+    // What is tried again makes Apple's connection change, again and again: the others have theirs for themselves.
+    await giveToAll(CASES.filter(({ expected }) => !expected.isRetried))
+    await giveToAll(CASES.filter(({ expected }) => expected.isRetried))
+
+    async function giveToCall(one: Case, extension: string) {
+      const token = one.platform === 'apns' ? apnsToken() : fcmToken()
+      const phone = await gateway.givenPhone({
+        extension,
+        platform: one.platform,
+        token,
+        behaviour: { registersAfterMs: 'never' },
+      })
+      simulatorOf(one).behaves(token, answerOf(one))
+      if (one.platform === 'apns') gateway.simulators.apnsSandbox.behaves(token, answerOf(one))
+      const held = await gateway.call(extension, { wait: 6, body: { ttl: 8, caller_name: 'Ada' } })
+      expect([held.status, held.text]).toEqual([200, expect.any(String)])
+      const call = held.json.data
+      const [push] = call.pushes
+      const told = await gateway.ended(push.push_id)
+      const [tokenRow] = await tokenRows(phone.deviceId)
+      return {
+        name: one.name,
+        outcome: call.outcome,
+        answer: { status: push.status, reason: push.reason },
+        log: {
+          status: told.status,
+          reason: told.reason,
+          provider_status: told.provider_status,
+          token: told.token_state,
+        },
+        saysWhy: String(told.detail).startsWith(one.detail.slice(0, -1)),
+        token: verdictOf(tokenRow),
+        // Others make Apple's connection change while this one is on its way; what counts is the answer.
+        isRetried: (await triesOf(push.push_id)).filter((reason) => reason === one.reason).length > 1,
+        isResent: requests(one, token) > 1,
+      }
+    }
+    expect(CASES.map((one) => seen.get(one))).toEqual(
       CASES.map(({ name, status, reason, expected }) => ({
         name,
         outcome: 'unreachable',
