@@ -9,7 +9,7 @@ import type { Row } from './measurement.ts'
 
 const CALLERS = 100
 /** One API with limits and one without, in turn: what else the machine does hits both alike. */
-const PAIRS = 5
+const PAIRS = 6
 
 /** Row g: what the licence server does, and what it costs a push. */
 export const licenses: Row = async (stack, options, run) => {
@@ -65,19 +65,25 @@ const requests = ({ port }: Stack, { quick }: BenchOptions, request: string, exp
   })
 
 async function compareLimits(stack: Stack, options: BenchOptions, run: number) {
-  const env = { ...stack.env, RATE_LIMITS: 'off' }
-  await using unlimited = await startApi({ env, log: stack.logOf(`api-unlimited-${run}`) })
+  // Both as fresh as the other.
+  const start = (limits: 'on' | 'off') =>
+    startApi({ env: { ...stack.env, RATE_LIMITS: limits }, log: stack.logOf(`api-limits-${limits}-${run}`) })
+  await using limited = await start('on')
+  await using unlimited = await start('off')
   const on: Sample[] = []
   const off: Sample[] = []
   // The first pair warms both up.
   for (let pair = 0; pair <= (options.quick ? 1 : PAIRS); pair += 1) {
-    const first = await pushes(stack, stack.api, options, `g${run}p${pair}on`)
-    const second = await pushes(stack, unlimited, options, `g${run}p${pair}off`)
+    const measureOn = async () => pushes(stack, limited, options, `g${run}p${pair}on`)
+    // Neither of them always comes second.
+    const early = pair % 2 ? await measureOn() : undefined
+    const free = await pushes(stack, unlimited, options, `g${run}p${pair}off`)
+    const sample = early ?? (await measureOn())
     if (pair === 0) continue
-    on.push(first)
-    off.push(second)
+    on.push(sample)
+    off.push(free)
   }
-  const pairs = on.map((limited, i) => ({ limited, free: off[i] ?? limited }))
+  const pairs = on.map((own, i) => ({ limited: own, free: off[i] ?? own }))
   const percent = (ratios: number[]) => (median(ratios) - 1) * 100
   return {
     on,

@@ -14,7 +14,7 @@ const ATTACKERS = 100
 /** Row i: logins of the app, what each of its requests pays for being asked who it is, and what an attack does to calls. */
 export const logins: Row = async (stack, options, run) => {
   const extensions = await givenPeople(stack, run)
-  const people = await rate(stack, options, extensions)
+  const people = await rate(stack, options, run, extensions)
   const me = await requestsOf(stack, options, extensions[0] ?? '')
   const attack = await attacked(stack, options, run)
 
@@ -69,9 +69,9 @@ async function givenPeople({ port, tenant }: Stack, run: number): Promise<string
 }
 
 /** Without the limit per address: all of them sit behind one. */
-async function rate(stack: Stack, { quick }: BenchOptions, extensions: readonly string[]) {
+async function rate(stack: Stack, { quick }: BenchOptions, run: number, extensions: readonly string[]) {
   const env = { ...stack.env, RATE_LIMITS: 'off' }
-  await using api = await startApi({ env, log: stack.logOf('api-logins') })
+  await using api = await startApi({ env, log: stack.logOf(`api-logins-${run}`) })
   return await runLoad('logins', {
     ...{ port: api.port, extensions, password: PASSWORD, fromEverywhere: false, callers: 20 },
     warmUpMs: quick ? 500 : 2_000,
@@ -102,7 +102,7 @@ async function requestsOf({ port }: Stack, { quick }: BenchOptions, extension: s
 /** Guesses at a thousand extensions from as many addresses as there are: no limit of one of them stops it. */
 async function attacked(stack: Stack, options: BenchOptions, run: number) {
   const env = { ...stack.env, TRUST_PROXY_HOPS: '1' }
-  await using api = await startApi({ env, log: stack.logOf('api-attacked') })
+  await using api = await startApi({ env, log: stack.logOf(`api-attacked-${run}`) })
   const quiet = await calls(stack, api, options, `i${run}q`)
   const guessing = runLoad('logins', {
     port: api.port,

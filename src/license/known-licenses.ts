@@ -42,8 +42,9 @@ export function createKnownLicenses(deps: {
       const hash = keyring.licenseKeyHash(canonicalKey(key))
       if (!cache.isKnown(hash)) await addressGuard.check(address)
       const { found, isStale } = await fromStore(cache.get(hash))
-      if (!found) await addressGuard.failed(address)
-      return { license: found, mistyped: mistypedHint(key), isStale }
+      if (found) return { license: found, mistyped: undefined, isStale }
+      await addressGuard.failed(address)
+      return { license: undefined, mistyped: mistypedHint(key), isStale }
     },
   }
 }
