@@ -47,7 +47,7 @@ export function createLimiting(core: LimitingDeps, releaser: Releaser) {
     addressGuard: createAddressGuard({ counters, clock, events, isOn }),
     pushAllowances: createPushAllowances({ allowances, usage, warnings, clock, events, isOn }),
     // Of their own, because there are far more tokens than licences: they must not crowd those out.
-    ...createRateLimits({ allowances: createAllowances({ counters, clock }), isOn }),
+    ...createRateLimits({ allowances: createAllowances({ counters, clock }), clock, isOn }),
   }
 }
 

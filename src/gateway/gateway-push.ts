@@ -1,5 +1,5 @@
 import { MINUTE, SECOND } from '../lib/units.ts'
-import type { RateLimit } from '../limits/rate-limits.ts'
+import type { TokenLimit } from '../limits/rate-limits.ts'
 import { createRecentMap } from '../limits/recent-map.ts'
 import type { Outcomes } from '../push/outcomes.ts'
 import type { PendingPushStore } from '../push/pending-push-store.ts'
@@ -27,7 +27,7 @@ export interface GatewayDeps extends BuildDeps {
   outcomes: Outcomes
   pushLog: PushLog
   signals: Signals
-  tokenLimits: Readonly<Record<Lane, RateLimit>>
+  tokenLimits: Readonly<Record<Lane, TokenLimit>>
 }
 
 /** `result` is missing while the outcome is open, as it always is for messages: those are promised, not awaited. */

@@ -1,7 +1,10 @@
+import type { Clock } from '../lib/clock.ts'
 import { derivedId } from '../lib/ids.ts'
 import { Problem, type ProblemCode } from '../lib/problem.ts'
+import { SECOND } from '../lib/units.ts'
 import type { Lane } from '../push/push-kinds.ts'
 import type { Allowances, Terms } from './allowance.ts'
+import { createColdCounts } from './cold-counts.ts'
 import { secondsOf } from './push-limits.ts'
 
 /** So many a minute of something, for each of somebody. */
@@ -10,6 +13,11 @@ export interface RateLimit {
   take(...whose: string[]): Promise<void>
   /** It was not one after all. */
   giveBack(...whose: string[]): void
+}
+
+/** The same for device tokens, which are far too many to remember much of each. */
+export interface TokenLimit {
+  take(tenantId: string, tokenHash: string): Promise<void>
 }
 
 interface Rule extends Pick<Terms, 'limit' | 'isMostlyCold'> {
@@ -28,13 +36,13 @@ const WINDOW_SECONDS = 60
  * phone that rings every other second does not ring better.
  */
 const TOKEN_CALLS: Rule = {
-  ...{ name: 'token-calls', limit: 30, isMostlyCold: true },
+  ...{ name: 'token-calls', limit: 30 },
   code: 'token_rate_limited',
   hint: 'a device token takes 30 calls a minute',
   keyOf: joined,
 }
 const TOKEN_MESSAGES: Rule = {
-  ...{ name: 'token-messages', limit: 60, isMostlyCold: true },
+  ...{ name: 'token-messages', limit: 60 },
   code: 'token_rate_limited',
   hint: 'a device token takes 60 messages a minute',
   keyOf: joined,
@@ -69,26 +77,49 @@ const LICENSE_SEATS: Rule = {
   keyOf: joined,
 }
 
-/** @param isOn false: nothing is refused */
-export function createRateLimits({ allowances, isOn }: { allowances: Allowances; isOn: boolean }) {
-  const limited = ({ name, code, hint, keyOf, ...rule }: Rule): RateLimit => {
+export interface RateLimitsDeps {
+  allowances: Allowances
+  clock: Pick<Clock, 'monotonic'>
+  /** False: nothing is refused. */
+  isOn: boolean
+}
+
+export function createRateLimits({ allowances, clock, isOn }: RateLimitsDeps) {
+  const takeSome = async ({ name, code, hint, keyOf, ...rule }: Rule, count: number, whose: string[]) => {
     const terms = { ...rule, windowSeconds: WINDOW_SECONDS }
+    const { granted, resetMs } = await allowances.ask(`${name}.${keyOf(...whose)}`, count, terms)
+    if (granted < count) throw new Problem(code, { retryAfter: secondsOf(resetMs), extra: { hint } })
+  }
+  const limited = (rule: Rule): RateLimit => {
+    const { name, keyOf } = rule
     return {
       async take(...whose) {
-        if (!isOn) return
-        const { granted, resetMs } = await allowances.ask(`${name}.${keyOf(...whose)}`, 1, terms)
-        if (granted === 0) throw new Problem(code, { retryAfter: secondsOf(resetMs), extra: { hint } })
+        if (isOn) await takeSome(rule, 1, whose)
       },
       giveBack(...whose) {
         if (isOn) allowances.giveBack(`${name}.${keyOf(...whose)}`, 1)
       },
     }
   }
+  /** Up to a quarter of the limit is each node's own, and costs a number: there are very many tokens, and few come often. */
+  const ofTokens = (rule: Rule) => {
+    const counts = createColdCounts(clock, WINDOW_SECONDS * SECOND)
+    const own = Math.floor(rule.limit / 4)
+    return {
+      async take(tenantId: string, tokenHash: string): Promise<void> {
+        if (!isOn) return
+        const { window, lately } = counts.add(tokenHash)
+        if (lately <= own) return
+        // With the first that is told, those of this window before it are.
+        await takeSome(rule, lately === own + 1 ? window : 1, [tenantId, tokenHash])
+      },
+    }
+  }
   return {
     /** Of a tenant and the hash of a token. */
-    tokenLimits: { calls: limited(TOKEN_CALLS), messages: limited(TOKEN_MESSAGES) } satisfies Record<
+    tokenLimits: { calls: ofTokens(TOKEN_CALLS), messages: ofTokens(TOKEN_MESSAGES) } satisfies Record<
       Lane,
-      RateLimit
+      TokenLimit
     >,
     /** Of a tenant and an extension. */
     extensionCalls: limited(EXTENSION_CALLS),
