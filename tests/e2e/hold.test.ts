@@ -280,11 +280,20 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
   test('holds a thousand calls at once and releases each by its own phone', async () => {
     const many = Array.from({ length: 1_000 }, (_, i) => `5${String(i).padStart(4, '0')}`)
     await gateway.givenSilentPhones(many)
-    const calls = many.map((extension) => gateway.call(extension, { wait: 20 }))
+    const calls = many.map((extension) => gateway.call(extension, { wait: 30 }))
     await until(() => held() === 1_000, { timeoutMs: 20_000, description: 'a thousand calls are held' })
-    const released = many.map((extension) => register(extension, { device_id: `phone-${extension}` }))
-    const statuses = new Set((await Promise.all(released)).map(({ status, text }) => `${status} ${text}`))
-    expect([...statuses]).toEqual(['200 {"data":{"status":"ok","counts":true}}'])
+    // A machine that is short of everything answers some of them with 503, and a registrar says those again.
+    const release = (extension: string) =>
+      until(
+        async () => {
+          const { status, json } = await register(extension, { device_id: `phone-${extension}` })
+          if (status === 503) return undefined
+          expect([status, json.data]).toEqual([200, { status: 'ok', counts: true }])
+          return true
+        },
+        { timeoutMs: 25_000, description: `${extension} is released` },
+      )
+    await Promise.all(many.map(release))
     const answers = await Promise.all(calls)
     expect(answers.filter(({ json }) => json.data.outcome !== 'registered')).toEqual([])
     const own = answers.every(
@@ -292,7 +301,7 @@ describe.each(BACKENDS)('a held call on %s', (backend) => {
     )
     expect(own).toBe(true)
     expect(held()).toBe(0)
-  }, 60_000)
+  }, 90_000)
 
   test('moves a token to the extension that registered it last', async () => {
     const token = apnsToken()
