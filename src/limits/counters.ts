@@ -64,7 +64,7 @@ export function createPostgresCounters(pool: Pool, options: CounterOptions): Cou
   })
   const sweep = async () => {
     // By the clock of the nodes, as the library writes it.
-    await pool.query('DELETE FROM rate_limits WHERE expire < $1', [Date.now()])
+    await pool.query('DELETE FROM rate_limits WHERE expire <= $1', [Date.now()])
   }
   return createCounters(limiter, sweep, options)
 }
