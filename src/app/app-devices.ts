@@ -1,10 +1,10 @@
 import type { DeviceListStore, ListedToken } from '../devices/device-list-store.ts'
 import type { DeviceMoves } from '../devices/device-moves.ts'
 import { type DeviceRegistration, type RegisterDevice, tokenContext } from '../devices/register-device.ts'
+import type { AppCaller } from '../http/app-caller.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
-import type { AppCaller } from './app-caller.ts'
 import { describeDevice } from './device-schemas.ts'
 
 export interface AppDevicesDeps {

@@ -1,10 +1,10 @@
 import { z } from 'zod'
+import type { AppCaller } from '../http/app-caller.ts'
+import { APP_PROBLEMS } from '../http/app-problems.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
 import { orStoreAway } from '../lib/store-away.ts'
-import type { AppCaller } from './app-caller.ts'
 import type { AppDevices } from './app-devices.ts'
-import { APP_PROBLEMS } from './app-problems.ts'
 import { DeviceAnswer, RegisterDeviceBody, tokensOf } from './device-schemas.ts'
 
 export interface DeviceRouteDeps {

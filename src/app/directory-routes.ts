@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { DirectoryStore } from '../devices/directory-store.ts'
 import type { Presence } from '../devices/presence.ts'
+import type { AppCaller } from '../http/app-caller.ts'
+import { APP_PROBLEMS } from '../http/app-problems.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { orStoreAway } from '../lib/store-away.ts'
-import type { AppCaller } from './app-caller.ts'
-import { APP_PROBLEMS } from './app-problems.ts'
 
 export interface DirectoryRouteDeps {
   appAuth: AuthScheme<AppCaller>

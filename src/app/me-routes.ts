@@ -1,8 +1,8 @@
+import type { AppCaller } from '../http/app-caller.ts'
+import { APP_PROBLEMS } from '../http/app-problems.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
 import { orStoreAway } from '../lib/store-away.ts'
-import type { AppCaller } from './app-caller.ts'
-import { APP_PROBLEMS } from './app-problems.ts'
 import { describeMe, Me, MeBody, toDestinations } from './profile-schemas.ts'
 import type { ProfileStore } from './profile-store.ts'
 

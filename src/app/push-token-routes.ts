@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import type { AppCaller } from '../http/app-caller.ts'
+import { APP_PROBLEMS } from '../http/app-problems.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { orStoreAway } from '../lib/store-away.ts'
-import type { AppCaller } from './app-caller.ts'
 import type { AppDevices } from './app-devices.ts'
-import { APP_PROBLEMS } from './app-problems.ts'
 import { PushTokenBody } from './device-schemas.ts'
 
 export interface PushTokenRouteDeps {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
+import type { AppCaller } from '../http/app-caller.ts'
+import { APP_PROBLEMS } from '../http/app-problems.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Problem } from '../lib/problem.ts'
 import { rfc3339 } from '../lib/rfc3339.ts'
 import { orStoreAway } from '../lib/store-away.ts'
-import type { AppCaller } from './app-caller.ts'
-import { APP_PROBLEMS } from './app-problems.ts'
 import type { SessionStore } from './session-store.ts'
 
 export interface SessionRouteDeps {

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { AppCaller } from './app-caller.ts'
+import type { AppCaller } from '../http/app-caller.ts'
 import type { RefreshState } from './session-rotation.ts'
 
 export interface NewSession {

@@ -1,8 +1,8 @@
+import type { AppCaller } from '../http/app-caller.ts'
 import { selectBytes } from '../http/byte-range.ts'
 import { type AuthScheme, type Reply, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
 import type { StoredFiles } from '../storage/stored-files.ts'
-import type { AppCaller } from './app-caller.ts'
 import { VoicemailId } from './voicemail-schemas.ts'
 import type { VoicemailAudio, VoicemailStore } from './voicemail-store.ts'
 

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
+import type { AppCaller } from '../http/app-caller.ts'
 import { createStoredFileStore } from '../storage/stored-file-store.ts'
-import type { AppCaller } from './app-caller.ts'
 
 /** Whose messages: those of all boxes of the extension. */
 type Owner = Pick<AppCaller, 'tenantId' | 'extensionId'>
