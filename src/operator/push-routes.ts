@@ -88,6 +88,7 @@ async function answered<T>(asked: Promise<T>): Promise<T> {
 function toFilter(query: z.output<typeof PushQuery>): PushFilter {
   return {
     ...(query.call_id !== undefined && { callId: query.call_id }),
+    ...(query.message_id !== undefined && { messageId: query.message_id }),
     ...(query.extension !== undefined && { extension: query.extension }),
     ...(query.token_hash !== undefined && { tokenHash: query.token_hash }),
     ...(query.license_id !== undefined && { licenseId: query.license_id }),

@@ -19,6 +19,7 @@ const LIMIT = `limit must be a whole number from 1 to ${MAX_LIMIT}`
 
 export const PushQuery = z.strictObject({
   call_id: text(256).optional().describe('SIP Call-ID.'),
+  message_id: z.uuid('message_id must be a UUID').optional().describe('Of a chat message.'),
   extension: text(64).optional().describe('Of any tenant; narrow it with `tenant_id`.'),
   token_hash: z
     .string()
@@ -59,6 +60,7 @@ export const LoggedPush = z
     device_id: z.uuid().optional(),
     extension: z.string().optional(),
     call_id: z.string().optional(),
+    message_id: z.uuid().optional(),
     state: z.enum(PUSH_STATES),
     token_state: z.enum(['valid', 'quarantined', 'dead']),
     attempts: z.int(),
@@ -102,6 +104,7 @@ export const describePush = (push: PushRecord): z.output<typeof LoggedPush> => (
   ...(push.deviceId !== undefined && { device_id: push.deviceId }),
   ...(push.extension !== undefined && { extension: push.extension }),
   ...(push.callId !== undefined && { call_id: push.callId }),
+  ...(push.messageId !== undefined && { message_id: push.messageId }),
   state: push.state,
   token_state: push.tokenState,
   attempts: push.attempts,

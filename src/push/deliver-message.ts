@@ -11,7 +11,8 @@ import type { PendingPush, PendingPushStore } from './pending-push-store.ts'
 import type { ProviderCircuit } from './provider-circuit.ts'
 import type { Push } from './push.ts'
 import type { Provider } from './push-kinds.ts'
-import { because, type PushResult } from './push-result.ts'
+import { because, type PushResult, skipBecause } from './push-result.ts'
+import type { Recheck } from './recheck.ts'
 import { openPush } from './sealed-push.ts'
 import type { SendTry, Tried } from './send-try.ts'
 
@@ -37,6 +38,7 @@ export class UnknownPush extends Error {
 export interface DeliverMessageDeps {
   pendingPushes: PendingPushStore
   sendTry: SendTry
+  recheck: Recheck
   circuit: ProviderCircuit
   outcomes: Outcomes
   keyring: Keyring
@@ -76,7 +78,14 @@ export function createDeliverMessage(deps: DeliverMessageDeps) {
     const left = push.expiresAt - startedAt
     if (left <= 0) return end(push, row.fence, expired(row, startedAt))
 
-    const tried = await circuit.run(provider, () => deps.sendTry(push, row.fence, Math.min(TRY_MS, left)))
+    const checked = push.subject ? await deps.recheck(push) : { send: push }
+    if ('skip' in checked) {
+      const skipped = { ...times, attempts: row.fence - 1, ...skipBecause(checked.skip) }
+      return end(push, row.fence, { ...skipped, closedAt: clock.now() })
+    }
+    const tried = await circuit.run(provider, () =>
+      deps.sendTry(checked.send, row.fence, Math.min(TRY_MS, left)),
+    )
     if (!tried) return held(Math.max(circuit.waitMs(provider), SECOND))
     const wait = waitAfter(tried, attempt)
     if (wait !== undefined && clock.now() + wait < push.expiresAt) return again(tried, wait)

@@ -87,11 +87,15 @@ export interface MessageContent extends WithData, WithBadge {
   text: string
   /** A sound file of the app, or `default`. */
   sound?: string
+  /** How many messages of the conversation are unread, this one among them. */
+  unread?: number
 }
 
 /** Sets the number on the icon and shows nothing. */
 export interface BadgeContent {
   badge: number
+  /** Conversations that were read elsewhere: the app takes back what it shows of them. */
+  cleared?: readonly string[]
 }
 
 /** Wakes the app for a moment, unseen. Apple allows only a few of these per hour. */

@@ -5,12 +5,12 @@ import type { PushAttempt, PushResult } from './push-result.ts'
 
 /** The columns that are written. */
 export const ROW_COLUMNS = `id, tenant_id, license_id, kind, provider, environment, app_id, token_hash, device_id, extension,
-  call_id, state, token_state, attempts, provider_id, provider_status, reason, detail, accepted_at, started_at, sent_at,
+  call_id, message_id, state, token_state, attempts, provider_id, provider_status, reason, detail, accepted_at, started_at, sent_at,
   answered_at, closed_at, expires_at`
 
 /** The same as `json_to_recordset` wants them told. */
 export const ROW_RECORD = `id uuid, tenant_id uuid, license_id uuid, kind text, provider text, environment text, app_id text,
-  token_hash text, device_id uuid, extension text, call_id text, state text, token_state text, attempts smallint,
+  token_hash text, device_id uuid, extension text, call_id text, message_id uuid, state text, token_state text, attempts smallint,
   provider_id text, provider_status smallint, reason text, detail text, accepted_at timestamptz, started_at timestamptz,
   sent_at timestamptz, answered_at timestamptz, closed_at timestamptz, expires_at timestamptz`
 
@@ -49,6 +49,7 @@ export function toRow(push: Push, result?: PushResult) {
     device_id: push.deviceId,
     extension: storable(push.extension),
     call_id: storable(callIdOf(push)),
+    message_id: push.subject?.message?.id,
     accepted_at: iso(push.acceptedAt),
     expires_at: iso(push.expiresAt),
     ...(result ? resultColumns(result) : { state: 'queued', token_state: 'valid', attempts: 0 }),

@@ -15,6 +15,8 @@ export interface PushRecord {
   deviceId?: string
   extension?: string
   callId?: string
+  /** Of a chat message. */
+  messageId?: string
   state: PushState
   tokenState: TokenState
   attempts: number
@@ -43,6 +45,7 @@ export interface PushLogRow {
   device_id: string | null
   extension: string | null
   call_id: string | null
+  message_id: string | null
   state: PushState
   token_state: TokenState
   attempts: number
@@ -76,6 +79,7 @@ export function toRecord(row: PushLogRow): PushRecord {
     ...(row.device_id !== null && { deviceId: row.device_id }),
     ...(row.extension !== null && { extension: row.extension }),
     ...(row.call_id !== null && { callId: row.call_id }),
+    ...(row.message_id !== null && { messageId: row.message_id }),
     ...(row.reason !== null && { reason: row.reason }),
     ...(row.detail !== null && { detail: row.detail }),
     ...(row.provider_id !== null && { providerId: row.provider_id }),

@@ -54,6 +54,24 @@ export const OWN_REASONS = {
   poison: 'Workers died of this push over and over, so it was parked.',
   unreadable: 'The push could not be read back: it was sealed with another secret, or altered.',
 } as const
+
+/** Why nobody needs a push any more. */
+export const SKIP_REASONS = {
+  deleted: 'What it tells of was deleted.',
+  read: 'It was read before the push could be sent.',
+  acked_by_device: 'The phone had it before the push could be sent.',
+  acked_by_user: 'Another phone of the same person had it before the push could be sent.',
+  muted: 'The conversation is muted, or tells only of mentions.',
+  dnd: 'The extension does not want to be disturbed.',
+  left: 'The extension is in the conversation no more.',
+  no_token: 'The phone is not this extension’s any more, or has no token that takes notifications.',
+  superseded:
+    'A newer message of the same conversation is there or on its way, and shows how many there are.',
+} as const
+export type SkipReason = keyof typeof SKIP_REASONS
+
+export const skipBecause = (reason: SkipReason) =>
+  ({ state: 'skipped', reason, detail: SKIP_REASONS[reason] }) as const
 export type OwnReason = keyof typeof OWN_REASONS
 
 export const because = (reason: OwnReason) => ({ reason, detail: OWN_REASONS[reason] })

@@ -9,6 +9,8 @@ import { type PushLogRow, type PushRecord, toRecord } from './push-record.ts'
 export interface PushFilter extends Stretch {
   id?: string
   callId?: string
+  /** Of a chat message. */
+  messageId?: string
   extension?: string
   tokenHash?: string
   licenseId?: string
@@ -112,6 +114,7 @@ export async function selectPushes(
   const wanted = Object.entries({
     id: filter.id,
     call_id: filter.callId,
+    message_id: filter.messageId,
     extension: filter.extension,
     license_id: filter.licenseId,
     tenant_id: filter.tenantId,

@@ -20,8 +20,8 @@ export const TOKEN_KINDS = ['apns', 'apns_voip', 'fcm', 'fcm_fid'] as const
 export type TokenKind = (typeof TOKEN_KINDS)[number]
 
 /**
- * Life of a push. `delivered` means the provider accepted it, never that a phone showed it.
- * The five last are terminal: a push in one of them never changes again.
+ * Life of a push. `delivered` means the provider accepted it, never that a phone showed it; `skipped`, that nobody needed it any more.
+ * All but the first two are terminal: a push in one of them never changes again.
  */
 export const PUSH_STATES = [
   'queued',
@@ -31,9 +31,27 @@ export const PUSH_STATES = [
   'rejected',
   'expired',
   'failed',
+  'skipped',
 ] as const
 export type PushState = (typeof PUSH_STATES)[number]
 export type ClosedState = Exclude<PushState, 'queued' | 'sending'>
+
+/**
+ * What a push tells of, where that may be out of date by the time it leaves: somebody looks again before each try. Without a message
+ * it is only the number on the icon.
+ */
+export interface PushSubject {
+  /** Whose phone it is for. */
+  extensionId: number
+  message?: {
+    id: string
+    conversationId: string
+    /** Its place in the conversation. */
+    seq: number
+    /** The number of the event that tells the extension of it. */
+    eventSeq: number
+  }
+}
 
 interface PushBase {
   /** UUID, lower case. Also the job id and the apns-id, the same over all tries. */
@@ -55,6 +73,7 @@ interface PushBase {
   privacy: Privacy
   /** A later push with the same id takes the place of this one on the phone. */
   collapseId?: string
+  subject?: PushSubject
   /** Milliseconds since the epoch. */
   acceptedAt: number
   /** Milliseconds since the epoch; nothing leaves after it. */

@@ -18,6 +18,7 @@ export const PAYLOAD_KEYS = [
   ...(['type', 'push_id', 'collapse_id', 'call_id', 'sip_call_id', 'expires_at', 'cause'] as const),
   ...(['caller_id', 'caller_name', 'voicemail_id', 'duration'] as const),
   ...(['message_id', 'conversation_id', 'sender_name', 'title', 'text', 'sound', 'badge'] as const),
+  ...(['unread_count', 'cleared_conversations'] as const),
 ] as const
 export type PayloadKey = (typeof PAYLOAD_KEYS)[number]
 
@@ -62,7 +63,7 @@ export function describePayload(push: Push): PayloadContent {
     case 'message':
       return describeMessage(push.content, push.privacy)
     case 'badge':
-      return { ...plain('badge'), badge: push.content.badge }
+      return describeBadge(push.content)
     case 'background':
       return plain('background', push.content.data)
   }
@@ -120,11 +121,13 @@ function describeVoicemail(content: PushContents['voicemail'], privacy: Privacy)
 
 function describeMessage(content: PushContents['message'], privacy: Privacy): PayloadContent {
   const { messageId, conversationId, senderName, title = senderName, text, sound, badge, data } = content
+  const { unread } = content
   return {
     ...plain('chat_message', data),
     facts: {
       message_id: messageId,
       ...(conversationId !== undefined && { conversation_id: conversationId }),
+      ...(unread !== undefined && { unread_count: String(unread) }),
     },
     display: {
       full: { text: shown(text), title: shown(title), name: shown(senderName) },
@@ -137,6 +140,12 @@ function describeMessage(content: PushContents['message'], privacy: Privacy): Pa
     sound,
   }
 }
+
+const describeBadge = ({ badge, cleared = [] }: PushContents['badge']): PayloadContent => ({
+  ...plain('badge'),
+  facts: cleared.length === 0 ? {} : { cleared_conversations: cleared.join(',') },
+  badge,
+})
 
 const plain = (type: PayloadType, data?: Readonly<Record<string, string>>): PayloadContent => ({
   type,

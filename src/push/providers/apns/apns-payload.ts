@@ -3,7 +3,14 @@ import type { Display, PayloadContent } from '../payload-content.ts'
 
 /** Apple's part of a payload: https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification */
 interface Aps {
-  alert?: { title?: string | undefined; body?: string; 'loc-key'?: string; 'loc-args'?: string[] }
+  alert?: {
+    title?: string | undefined
+    body?: string
+    'loc-key'?: string
+    'loc-args'?: string[]
+    'subtitle-loc-key'?: string
+    'subtitle-loc-args'?: string[]
+  }
   badge?: number | undefined
   sound?: string
   'thread-id'?: string | undefined
@@ -14,7 +21,7 @@ interface Aps {
 
 /**
  * The JSON of a push. We send no words of our own: where the text is not a person's, `loc-key` names one of the app's
- * (`MISSED_CALL`, `NEW_VOICEMAIL`, `NEW_VOICEMAIL_OF` with its length, `NEW_MESSAGE`).
+ * (`MISSED_CALL`, `NEW_VOICEMAIL`, `NEW_VOICEMAIL_OF` with its length, `NEW_MESSAGE`, `UNREAD_MESSAGES` with their number).
  * @param display What is left of the content's own.
  */
 export function createApnsBody(push: Push, content: PayloadContent, display: Display): string {
@@ -42,7 +49,8 @@ function apsOf(push: Exclude<Push, { kind: 'call' }>, content: PayloadContent, d
     case 'background':
       return { 'content-available': 1 }
     case 'badge':
-      return { badge }
+      // Only a running app can take back what it has shown.
+      return { badge, ...(facts.cleared_conversations !== undefined && { 'content-available': 1 }) }
     case 'missed_call':
       return {
         alert: { title, 'loc-key': 'MISSED_CALL' },
@@ -61,8 +69,7 @@ function apsOf(push: Exclude<Push, { kind: 'call' }>, content: PayloadContent, d
       }
     case 'message':
       return {
-        alert:
-          display.text === undefined ? { title, 'loc-key': 'NEW_MESSAGE' } : { title, body: display.text },
+        alert: { title, ...messageText(display.text), ...unreadText(facts.unread_count) },
         badge,
         sound,
         'thread-id': facts.conversation_id,
@@ -73,6 +80,13 @@ function apsOf(push: Exclude<Push, { kind: 'call' }>, content: PayloadContent, d
       }
   }
 }
+
+const messageText = (text: string | undefined) =>
+  text === undefined ? { 'loc-key': 'NEW_MESSAGE' } : { body: text }
+
+/** The one that is shown takes the place of the others, so it says how many there are. */
+const unreadText = (count = '1') =>
+  count === '1' ? {} : { 'subtitle-loc-key': 'UNREAD_MESSAGES', 'subtitle-loc-args': [count] }
 
 function voicemailText(duration: string | undefined) {
   if (duration === undefined) return { 'loc-key': 'NEW_VOICEMAIL' }
