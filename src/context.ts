@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
 import { createAppApi } from './app-api.ts'
+import { createChat, createChatRecheck } from './chat.ts'
 import type { Config, Secrets } from './config/config.ts'
 import { openDatabase } from './db/database.ts'
 import { createDelivery } from './delivery.ts'
@@ -43,6 +44,7 @@ import { openPushHistory } from './push-history.ts'
 import { openJobQueues } from './queue/job-queues.ts'
 import { withLocalFallback } from './signals/local-fallback.ts'
 import { openTransport } from './transport.ts'
+import { createUnreadCount } from './unread-count.ts'
 import { createVoicemail, openFileStorage } from './voicemail.ts'
 import { createDeliverWebhook } from './webhooks/deliver-webhook.ts'
 import { createJudgeAddress } from './webhooks/reachable-addresses.ts'
@@ -149,8 +151,10 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
 function createFeatures(core: Core, releaser: Releaser) {
   const { db, keyring, clock, config, events, stopping } = core
   // Closed before the providers and stores that it sends by.
-  const delivery = releaser.add(createDelivery(core), (open) => open.bypass.idle())
-  const shared = { ...core, ...delivery }
+  const unreadCount = createUnreadCount(db)
+  const recheck = createChatRecheck({ ...core, unreadCount })
+  const delivery = releaser.add(createDelivery({ ...core, recheck }), (open) => open.bypass.idle())
+  const shared = { ...core, ...delivery, unreadCount }
   const licensing = releaser.add(createLicensing(core), (open) => open.sightings.close())
   const passwords = releaser.add(createPasswords(), (open) => open.close())
   const known = releaser.add(createExtensions({ ...core, ...licensing, passwords }), (open) =>
@@ -172,6 +176,9 @@ function createFeatures(core: Core, releaser: Releaser) {
     ...licensing,
     ...createAppApi({ ...core, passwords }),
     ...voicemail,
+    ...createChat(shared),
+    unreadCount,
+    recheck,
     pbxKeys,
     operators: createOperatorStore(db),
     operatorSessions,

@@ -12,6 +12,7 @@ import { createPendingPushStore } from './push/pending-push-store.ts'
 import { createProviderCircuit } from './push/provider-circuit.ts'
 import type { Provider } from './push/push-kinds.ts'
 import type { PushLog } from './push/push-log.ts'
+import type { Recheck } from './push/recheck.ts'
 import { createSendTry } from './push/send-try.ts'
 import { createSubmitCall } from './push/submit-call.ts'
 import { createSubmitMessage, type EnqueueMessages } from './push/submit-message.ts'
@@ -28,6 +29,7 @@ interface DeliveryDeps {
   pushLog: PushLog
   providers: Readonly<Record<Provider, PushProvider>>
   verdicts: TokenVerdicts
+  recheck: Recheck
   keyring: Keyring
   events: Events
   clock: Clock

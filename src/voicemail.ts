@@ -3,7 +3,7 @@ import { createVoicemailStore } from './app/voicemail-store.ts'
 import type { Config } from './config/config.ts'
 import type { BucketKey } from './config/voicemail-variables.ts'
 import { createAlertTokenStore } from './devices/alert-token-store.ts'
-import { createBadges, sumUnread } from './devices/badges.ts'
+import { createBadges, type UnreadCount } from './devices/badges.ts'
 import { createNotifyDevices } from './devices/notify-devices.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Keyring } from './lib/keyring.ts'
@@ -36,6 +36,7 @@ interface VoicemailDeps {
   events: Events
   fileStorage: FileStorage
   submitMessage: SubmitMessage
+  unreadCount: UnreadCount
 }
 
 /** Wires voicemail: from the PBX into the storage, from there to the app, and the news of it to the phones. */
@@ -50,10 +51,9 @@ export function createVoicemail(core: VoicemailDeps) {
     alertTokens: createAlertTokenStore(db),
     privacy: config.pushPrivacy,
   })
-  const unreadCount = sumUnread([voicemail.unread])
-  const badges = createBadges({ ...core, unreadCount, notifyDevices })
+  const badges = createBadges({ ...core, notifyDevices })
   const { quotaBytes } = config.voicemail
-  const told = { notifyDevices, unreadCount, badges }
+  const told = { notifyDevices, badges }
   return {
     voicemail,
     voicemailMessages,

@@ -6,6 +6,7 @@ import { runWorkers, type Workers } from '../src/queue/run-workers.ts'
 import { startWebhookDelivery } from './deliver-webhooks.ts'
 import { maintainPushLogs } from './maintain-push-logs.ts'
 import { createProcessors } from './processors.ts'
+import { startChatRelay } from './relay-chat.ts'
 import { createMessageSweep, SWEEP_EVERY_MS } from './sweep-messages.ts'
 
 /** Works on the queues of the lanes, until closed. */
@@ -31,5 +32,6 @@ function startLoops(context: Context): Loop[] {
   return [
     startLoop(createMessageSweep(context), { everyMs: SWEEP_EVERY_MS, onError: onError('sweep') }),
     startWebhookDelivery(context),
+    startChatRelay(context),
   ]
 }

@@ -111,12 +111,17 @@ export function createVoicemailStore(db: Knex) {
         return { file, extensionIds }
       }),
 
-    /** Over all boxes of the extension. */
-    async unread(tenantId: string, extensionId: number): Promise<number> {
-      const row = await own(db, { tenantId, extensionId })
-        .whereNull('m.read_at')
-        .first<{ count: number }>(db.raw('count(*)::int AS count'))
-      return row?.count ?? 0
+    /** Over all boxes of each; those without any are missing. */
+    async unread(owners: readonly Owner[]): Promise<Map<number, number>> {
+      const { rows } = await db.raw<{ rows: { extension_id: number; unread: number }[] }>(
+        `SELECT l.extension_id, count(*)::int AS unread
+         FROM unnest(?::uuid[], ?::bigint[]) AS a (tenant_id, extension_id)
+         JOIN voicemail_box_extensions l ON l.extension_id = a.extension_id
+         JOIN voicemail_messages m ON m.box_id = l.box_id AND m.tenant_id = a.tenant_id AND m.read_at IS NULL
+         GROUP BY l.extension_id`,
+        [owners.map(({ tenantId }) => tenantId), owners.map(({ extensionId }) => extensionId)],
+      )
+      return new Map(rows.map(({ extension_id, unread }) => [extension_id, unread]))
     },
   }
 }

@@ -1,3 +1,4 @@
+import { createBatcher } from '../lib/batcher.ts'
 import { toError } from '../lib/error.ts'
 import { HOUR, SECOND } from '../lib/units.ts'
 import type { Events } from '../observability/events.ts'
@@ -6,13 +7,30 @@ import type { NotifyDevices } from './notify-devices.ts'
 /** How many things of an extension nobody has looked at yet. */
 export type UnreadCount = (tenantId: string, extensionId: number) => Promise<number>
 
+/** The same of one kind for many at once, by extension id; those without any may be missing. */
+export type UnreadOfAll = (owners: readonly UnreadOwner[]) => Promise<ReadonlyMap<number, number>>
+export interface UnreadOwner {
+  tenantId: string
+  extensionId: number
+}
+
+/** Counts of one moment are one query of each kind. */
+const BATCH = 500
+
 /** The number on the icon counts all kinds of things together. */
-export const sumUnread =
-  (counts: readonly UnreadCount[]): UnreadCount =>
-  async (tenantId, extensionId) => {
-    const each = await Promise.all(counts.map((count) => count(tenantId, extensionId)))
-    return each.reduce((sum, count) => sum + count, 0)
-  }
+export function sumUnread(kinds: readonly UnreadOfAll[]): UnreadCount {
+  const counts = createBatcher(
+    async (asked: UnreadOwner[]) => {
+      const owners = [...new Map(asked.map((owner) => [owner.extensionId, owner])).values()]
+      const each = await Promise.all(kinds.map((unread) => unread(owners)))
+      return asked.map(({ extensionId }) =>
+        each.reduce((sum, unread) => sum + (unread.get(extensionId) ?? 0), 0),
+      )
+    },
+    { size: BATCH, parallel: 2 },
+  )
+  return (tenantId, extensionId) => counts.add({ tenantId, extensionId })
+}
 
 /** Whoever goes through a full box changes the number at every message; one push says it all. */
 const GATHER_MS = SECOND

@@ -3,6 +3,11 @@ export interface Loop {
   close(ms: number): Promise<void>
 }
 
+export interface WakefulLoop extends Loop {
+  /** There is something to do: the next round comes at once, or right after the one under way. */
+  wake(): void
+}
+
 /**
  * Does something over and over in this process: rounds follow each other at `everyMs`, and at once while a round says that there
  * is more to do. A round that fails is told and the next one comes all the same.
@@ -10,27 +15,36 @@ export interface Loop {
 export function startLoop(
   round: () => Promise<boolean>,
   { everyMs, onError }: { everyMs: number; onError: (error: unknown) => void },
-): Loop {
+): WakefulLoop {
   let isClosed = false
+  let isWanted = false
   let timer: NodeJS.Timeout | undefined
   let running = Promise.resolve()
 
   const run = async (): Promise<void> => {
     let hasMore = true
-    while (hasMore && !isClosed) {
+    while ((hasMore || isWanted) && !isClosed) {
+      isWanted = false
       hasMore = await round().catch((error: unknown) => {
         onError(error)
         return false
       })
     }
-    if (!isClosed) timer = setTimeout(start, everyMs)
+    timer = isClosed ? undefined : setTimeout(start, everyMs)
   }
   const start = () => {
+    timer = undefined
     running = run()
   }
   start()
 
   return {
+    wake() {
+      isWanted = true
+      if (!timer) return
+      clearTimeout(timer)
+      start()
+    },
     async close(ms) {
       isClosed = true
       clearTimeout(timer)

@@ -77,6 +77,14 @@ const LICENSE_SEATS: Rule = {
   keyOf: joined,
 }
 
+/** Two a second, and more for a moment: nobody types faster, and each is a push to everybody else. */
+const CHAT_MESSAGES: Rule = {
+  ...{ name: 'chat-messages', limit: 120, isMostlyCold: true },
+  code: 'rate_limited',
+  hint: 'an extension sends 120 messages a minute',
+  keyOf: derivedId,
+}
+
 export interface RateLimitsDeps {
   allowances: Allowances
   clock: Pick<Clock, 'monotonic'>
@@ -123,6 +131,8 @@ export function createRateLimits({ allowances, clock, isOn }: RateLimitsDeps) {
     >,
     /** Of a tenant and an extension. */
     extensionCalls: limited(EXTENSION_CALLS),
+    /** Of a tenant and an extension. */
+    chatMessages: limited(CHAT_MESSAGES),
     /** Of a tenant. */
     webhookActions: limited(WEBHOOK_ACTIONS),
     /** Of a licence. */

@@ -57,6 +57,16 @@ test('a count that fails is told, and keeps nobody from stopping', async () => {
 })
 
 test('all kinds of unread things are one number', async () => {
-  const count = sumUnread([async () => 2, async (_tenantId, extensionId) => extensionId, async () => 0])
-  expect(await count('t', 7)).toBe(9)
+  const asked: number[][] = []
+  const count = sumUnread([
+    async (owners) => {
+      asked.push(owners.map(({ extensionId }) => extensionId))
+      return new Map(owners.map(({ extensionId }) => [extensionId, extensionId * 10]))
+    },
+    async () => new Map([[7, 2]]),
+    async () => new Map(),
+  ])
+  expect(await Promise.all([count('t', 7), count('t', 8), count('t', 7)])).toEqual([72, 80, 72])
+  // Counts of one moment are one question.
+  expect(asked).toEqual([[7, 8]])
 })

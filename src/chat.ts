@@ -1,0 +1,71 @@
+import type { Knex } from 'knex'
+import { createAttention } from './chat/attention.ts'
+import { createChatNews } from './chat/chat-news.ts'
+import { createChatUserStore } from './chat/chat-user-store.ts'
+import { createConversationListStore } from './chat/conversation-list-store.ts'
+import { createConversationStore } from './chat/conversation-store.ts'
+import { createMessageChangeStore } from './chat/message-change-store.ts'
+import { createMessageStore } from './chat/message-store.ts'
+import { createNoticeFactsStore } from './chat/notice-facts-store.ts'
+import { createOutboxStore } from './chat/outbox-store.ts'
+import { createPushSettingsStore } from './chat/push-settings-store.ts'
+import { createReceiptStore } from './chat/receipt-store.ts'
+import { createRecheck } from './chat/recheck.ts'
+import { createRecheckStore } from './chat/recheck-store.ts'
+import { createRelay } from './chat/relay.ts'
+import { createRelayStore } from './chat/relay-store.ts'
+import { createSendMessage } from './chat/send-message.ts'
+import { createSendStore } from './chat/send-store.ts'
+import { createUserEventStore } from './chat/user-event-store.ts'
+import type { Config } from './config/config.ts'
+import type { UnreadCount } from './devices/badges.ts'
+import type { Clock } from './lib/clock.ts'
+import type { Keyring } from './lib/keyring.ts'
+import type { RateLimit } from './limits/rate-limits.ts'
+import type { Events } from './observability/events.ts'
+import type { EnqueueMessages } from './push/submit-message.ts'
+import type { Signals } from './signals/signals.ts'
+
+/** What delivery asks of chat: whether a push that is about to be sent is still wanted. */
+export const createChatRecheck = (core: { db: Knex; clock: Clock; unreadCount: UnreadCount }) =>
+  createRecheck({ ...core, recheckStore: createRecheckStore(core.db), outbox: createOutboxStore(core.db) })
+
+interface ChatDeps {
+  db: Knex
+  config: Config
+  keyring: Keyring
+  clock: Clock
+  events: Events
+  signals: Signals
+  enqueueMessages: EnqueueMessages
+  chatMessages: RateLimit
+}
+
+/** Wires chat: conversations, what each has to be told, and the pushes that follow from it. */
+export function createChat(core: ChatDeps) {
+  const { db, signals, events, config } = core
+  const onError = (part: string) => (error: Error) => events.backgroundError(part, error)
+  const chatNews = createChatNews(signals, onError('chat-news'))
+  const attention = createAttention(signals, onError('attention'))
+  const chatOutbox = createOutboxStore(db)
+  const relay = createRelay({
+    ...{ ...core, attention, outbox: chatOutbox, privacy: config.pushPrivacy },
+    noticeFacts: createNoticeFactsStore(db),
+    relayStore: createRelayStore(db),
+  })
+  return {
+    attention,
+    chatNews,
+    chatOutbox,
+    chatUsers: createChatUserStore(db),
+    conversations: createConversationStore(db),
+    conversationList: createConversationListStore(db),
+    messages: createMessageStore(db),
+    messageChanges: createMessageChangeStore(db),
+    receipts: createReceiptStore(db),
+    userEvents: createUserEventStore(db),
+    pushSettings: createPushSettingsStore(db),
+    relayChat: relay,
+    sendMessage: createSendMessage({ ...core, chatNews, sendStore: createSendStore(db) }),
+  }
+}

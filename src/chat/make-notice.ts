@@ -1,0 +1,50 @@
+import type { AlertToken } from '../devices/alert-token-store.ts'
+import { tokenContext } from '../devices/register-device.ts'
+import { derivedId } from '../lib/ids.ts'
+import type { Keyring } from '../lib/keyring.ts'
+import { DAY } from '../lib/units.ts'
+import type { MessageLanePush } from '../push/push.ts'
+import type { Privacy } from '../push/push-kinds.ts'
+import { pushIdOf } from './chat.ts'
+import type { KnownNotice } from './notice-facts-store.ts'
+import { STAGE } from './outbox-store.ts'
+
+/** Who has not looked for a day finds it in the app. */
+export const NOTICE_TTL_MS = DAY
+
+/** A second push of a message to a phone: only where the first one said nothing because another phone had it. */
+export const escalationIdOf = (messageId: string, deviceId: string): string =>
+  derivedId('chat-escalation', messageId, deviceId)
+
+/** The push that tells a phone of a message. What it says is filled in when it is sent: until then it may be another thing. */
+export function makeNotice(
+  { keyring, privacy, now }: { keyring: Keyring; privacy: Privacy; now: number },
+  { entry, facts, extensionId, eventSeq }: KnownNotice,
+  token: AlertToken,
+): MessageLanePush {
+  const idOf = entry.stage === STAGE.escalation ? escalationIdOf : pushIdOf
+  const { messageId, conversationId, tenantId } = entry
+  return {
+    id: idOf(messageId, token.deviceId),
+    tenantId,
+    kind: 'message',
+    content: { messageId, conversationId, text: '' },
+    subject: { extensionId, message: { id: messageId, conversationId, seq: facts.message.seq, eventSeq } },
+    ...aim(keyring, token),
+    privacy,
+    acceptedAt: now,
+    expiresAt: now + NOTICE_TTL_MS,
+  }
+}
+
+/** Which phone, by which provider. */
+export const aim = (keyring: Keyring, token: AlertToken) => ({
+  provider: token.kind === 'apns' ? ('apns' as const) : ('fcm' as const),
+  environment: token.environment,
+  appId: token.appId,
+  tokenKind: token.kind,
+  token: keyring.open(token.tokenSealed, tokenContext(token.tokenHash)),
+  tokenHash: token.tokenHash,
+  deviceId: token.deviceId,
+  extension: token.extension,
+})
