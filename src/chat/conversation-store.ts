@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import { newId } from '../lib/ids.ts'
 import type { ChatEventType, ConversationKind, MemberData, NotifyMode, ParticipantRole } from './chat.ts'
 import { createChatUserStore } from './chat-user-store.ts'
+import { createOutboxStore } from './outbox-store.ts'
 import { createUserEventStore, type NewEvent, type NumberedEvent } from './user-event-store.ts'
 
 /** What changed, and who has to be told. */
@@ -150,7 +151,10 @@ export function createConversationStore(db: Knex) {
         const [data] = await memberData(trx, [memberId])
         if (!data) return []
         const news = before.map((extensionId) => newMember('participant.left', id, extensionId, data))
-        return createUserEventStore(trx).append(news, now)
+        const events = await createUserEventStore(trx).append(news, now)
+        const badge = { extensionId: memberId, tenantId: owner.tenantId, conversationIds: [id] }
+        await createOutboxStore(trx).putBadges([badge])
+        return events
       }),
   }
 }

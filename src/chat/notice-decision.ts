@@ -37,6 +37,13 @@ export interface NoticeDecision {
   next?: { stage: Stage; dueAt: number }
 }
 
+/**
+ * He is told nothing, and has one more to read all the same: the number on the icon follows in silence. Of all else his phones know, or
+ * are told when it happens.
+ */
+export const leavesBadgeBehind = (reason: SkipReason): boolean =>
+  reason === 'muted' || reason === 'dnd' || reason === 'acked_by_user'
+
 /** Why none of his phones is told, if none is. */
 export function reasonForNone(facts: NoticeFacts, now: number): SkipReason | undefined {
   const { message, participant, dnd, settings } = facts

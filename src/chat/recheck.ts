@@ -8,7 +8,7 @@ import type { SkipReason } from '../push/push-result.ts'
 import type { Recheck } from '../push/recheck.ts'
 import { pushIdOf } from './chat.ts'
 import { escalationIdOf, NOTICE_TTL_MS } from './make-notice.ts'
-import { reasonForNone } from './notice-decision.ts'
+import { leavesBadgeBehind, reasonForNone } from './notice-decision.ts'
 import { type OutboxStore, STAGE } from './outbox-store.ts'
 import type { Preview } from './push-settings.ts'
 import type { Rechecked, RecheckStore, Shown, Standing } from './recheck-store.ts'
@@ -52,7 +52,11 @@ export function createRecheck(deps: RecheckDeps): Recheck {
     const standing = await standings.add({ extensionId, deviceId, tokenHash: push.tokenHash, message })
     if (!standing) return { skip: 'deleted' }
     const shown = await whatToShow(parts, { push, deviceId, message }, standing)
-    if (typeof shown === 'string') return { skip: shown }
+    if (typeof shown === 'string') {
+      const badge = { extensionId, tenantId: push.tenantId, conversationIds: [] }
+      if (leavesBadgeBehind(shown)) await deps.outbox.putBadges([badge])
+      return { skip: shown }
+    }
     const badge = await unreadCount(push.tenantId, extensionId)
     return { send: fill(push, shown, standing, badge) }
   }

@@ -8,6 +8,7 @@ export interface EntryOutcome {
   entryId: number
   pushes: readonly NewPending[]
   withheld: readonly Withheld[]
+  badges: readonly DueBadge[]
   next: readonly OutboxEntry[]
 }
 
@@ -25,6 +26,7 @@ export function createRelayStore(db: Knex) {
           ours.flatMap(({ withheld }) => withheld),
           at,
         )
+        await outbox.putBadges(onePerPerson(ours.flatMap(({ badges }) => badges)))
         return acceptNew(
           trx,
           ours.flatMap(({ pushes }) => pushes),
@@ -50,6 +52,10 @@ export function createRelayStore(db: Knex) {
   }
 }
 export type RelayStore = ReturnType<typeof createRelayStore>
+
+const onePerPerson = (badges: readonly DueBadge[]): DueBadge[] => [
+  ...new Map(badges.map((badge) => [badge.extensionId, badge])).values(),
+]
 
 async function acceptNew(trx: Knex, pushes: readonly NewPending[]): Promise<NewPending[]> {
   if (pushes.length === 0) return []

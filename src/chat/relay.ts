@@ -12,7 +12,7 @@ import type { EnqueueMessages } from '../push/submit-message.ts'
 import type { Attention } from './attention.ts'
 import { pushIdOf } from './chat.ts'
 import { aim, makeNotice } from './make-notice.ts'
-import { decideNotice, type NoticeDecision } from './notice-decision.ts'
+import { decideNotice, leavesBadgeBehind, type NoticeDecision } from './notice-decision.ts'
 import type { KnownNotice, NoticeFactsStore } from './notice-facts-store.ts'
 import { type OutboxEntry, type OutboxStore, STAGE, type TakenEntry } from './outbox-store.ts'
 import type { EntryOutcome, RelayStore } from './relay-store.ts'
@@ -115,6 +115,9 @@ function toOutcome(
     withheld: decided.flatMap(({ notice: { extensionId }, decision }) =>
       decision.withheld.map((each) => ({ messageId, extensionId, ...each })),
     ),
+    badges: decided
+      .filter(({ decision }) => decision.withheld.some(({ reason }) => leavesBadgeBehind(reason)))
+      .map(({ notice: { extensionId } }) => ({ extensionId, tenantId: entry.tenantId, conversationIds: [] })),
     next: laterOf(entry, decided),
   }
 }
