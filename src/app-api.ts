@@ -3,7 +3,9 @@ import { createAppAuth } from './app/app-auth.ts'
 import { createSignAppToken } from './app/app-token.ts'
 import { createLogin } from './app/login.ts'
 import { createLoginCounts } from './app/login-counts.ts'
+import { createLoginDoor } from './app/login-door.ts'
 import { createLoginLimits } from './app/login-limits.ts'
+import { createLoginRefusals } from './app/login-refusals.ts'
 import { createLoginStore } from './app/login-store.ts'
 import { createProfileStore } from './app/profile-store.ts'
 import { createMakeLink, createProvision } from './app/provisioning.ts'
@@ -49,11 +51,13 @@ export function createAppApi(core: AppApiDeps) {
   const startSession = createStartSession(shared)
   const loginLimits = createLoginLimits({
     loginCounts: createLoginCounts(counters, clock),
+    loginRefusals: createLoginRefusals(clock, keyring),
     keyring,
     guardsAddresses: core.config.rateLimits,
   })
   return {
     ...stores,
+    loginDoor: createLoginDoor(),
     loginLimits,
     signAppToken,
     appAuth: createAppAuth(shared),

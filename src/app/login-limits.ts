@@ -1,21 +1,22 @@
 import type { Keyring } from '../lib/keyring.ts'
-import { Problem } from '../lib/problem.ts'
 import { HOUR, MINUTE, SECOND } from '../lib/units.ts'
 import { clientNetwork } from '../limits/client-network.ts'
 import type { LoginCounts } from './login-counts.ts'
+import type { LoginAsked, LoginRefusals, RefusedPart } from './login-refusals.ts'
+import { createLoginTurns, type LoginSubject } from './login-turns.ts'
 
 export interface LoginLimitDeps {
   loginCounts: LoginCounts
+  loginRefusals: LoginRefusals
   keyring: Pick<Keyring, 'loginNameHash'>
-  /** False: something in front of us knows the addresses better. Extensions are guarded all the same. */
+  /** False: something in front of us knows the addresses better. Extensions and tenants are guarded all the same. */
   guardsAddresses: boolean
 }
 
-/** Whose password is tried. Also an extension that does not exist is guarded, so that it cannot be told from one that does. */
-export interface LoginSubject {
-  /** Absent: it is not clear whose extension is meant. */
-  tenantId?: string | undefined
-  number: string
+/** Whose password is tried, and who was named: that does not depend on whether there is such an extension. */
+export interface LoginTarget extends LoginSubject {
+  /** The tenant of the domain or host; absent when they are nobody's. */
+  namedTenant?: string | undefined
 }
 
 /** A try that may go on. It counts as failed until something else is said. */
@@ -30,88 +31,94 @@ const REQUESTS = 10
 const REQUESTS_SECONDS = 2
 /** Guesses at many extensions. One person stays far below it, because his own extension stops him first. */
 const ADDRESS_FAILURES = 50
-const ADDRESS_SECONDS = (15 * MINUTE) / SECOND
-/** Failures in a row after which one waits; a right password begins anew. */
-const FREE_FAILURES = 5
-const LONGEST_PAUSE_MS = 15 * MINUTE
+/** From however many addresses. A company that forgets its passwords stays below it. */
+const TENANT_FAILURES = 200
+const ALL_FAILURES = 1_000
+const QUARTER_SECONDS = (15 * MINUTE) / SECOND
 /** Failures that lock; a right password does not forgive them. */
 const HOURLY_FAILURES = 20
 const HOUR_SECONDS = HOUR / SECOND
 
+/** Failures that are counted together, and who is refused when there are too many. */
+interface Sum {
+  part: RefusedPart
+  key: string
+  most: number
+  seconds: number
+}
+
 /**
  * How often a password may be tried, over all nodes, judged before anything is hashed. Each try takes its place first, so guesses that
- * come together cannot all be the fifth one. What is refused during a pause does not count: it makes nothing worse for the owner.
+ * come together cannot all be the last one. What is refused does not count, and costs no question when it comes again soon.
  */
-export function createLoginLimits({ loginCounts: counts, keyring, guardsAddresses }: LoginLimitDeps) {
-  const keysOf = ({ tenantId = '', number }: LoginSubject) => {
-    // What was typed as an extension may be a password in the wrong field.
-    const hash = keyring.loginNameHash(`${tenantId} ${number}`)
-    return { inARow: `app-row.${hash}`, hourly: `app-hour.${hash}`, pause: `app-pause.${hash}` }
+export function createLoginLimits(deps: LoginLimitDeps) {
+  const { loginCounts: counts, loginRefusals: refusals, keyring, guardsAddresses } = deps
+  const turns = createLoginTurns(counts, keyring)
+  const sumOf = (part: RefusedPart, key: string, most: number, seconds = QUARTER_SECONDS): Sum => ({
+    ...{ part, key, most, seconds },
+  })
+  const ofAll = sumOf('all', 'app-all', ALL_FAILURES)
+  const ofAddress = ({ address }: LoginAsked): Sum[] =>
+    guardsAddresses ? [sumOf('address', `app-failures.${clientNetwork(address)}`, ADDRESS_FAILURES)] : []
+  const ofTenant = ({ namedTenant = '' }: LoginTarget) =>
+    sumOf('tenant', `app-tenant.${namedTenant}`, TENANT_FAILURES)
+  const judge = async (sums: readonly Sum[], asked: LoginAsked): Promise<void> => {
+    const known = await Promise.all(sums.map(({ key }) => counts.read(key)))
+    for (const [i, { part, most }] of sums.entries()) {
+      const count = known[i]
+      if (count && count.total >= most) throw refusals.refuse(part, asked, count.msLeft)
+    }
   }
-  const addressKey = (address: string) => `app-failures.${clientNetwork(address)}`
+  const addAll = (sums: readonly Sum[], points: 1 | -1) =>
+    Promise.all(sums.map(({ key, seconds }) => counts.add(key, points, seconds)))
 
-  const takeAddress = async (address: string): Promise<void> => {
+  /** Of whoever it is. */
+  const request = async (asked: LoginAsked): Promise<void> => {
     if (!guardsAddresses) return
-    const { total, msLeft } = await counts.add(addressKey(address), 1, ADDRESS_SECONDS)
-    if (total > ADDRESS_FAILURES) throw locked(msLeft)
+    const key = `app-requests.${clientNetwork(asked.address)}`
+    const { total, msLeft } = await counts.add(key, 1, REQUESTS_SECONDS)
+    if (total > REQUESTS) throw refusals.refuse('address', asked, msLeft, 'rate_limited')
   }
 
   return {
-    /** Of whoever it is; before anything is looked up. */
+    /** One request, whatever it brings. */
     async request(address: string): Promise<void> {
-      if (!guardsAddresses) return
-      const { total } = await counts.add(`app-requests.${clientNetwork(address)}`, 1, REQUESTS_SECONDS)
-      if (total > REQUESTS) throw new Problem('rate_limited', { retryAfter: 1 })
+      const asked = { number: '', host: '', address }
+      refusals.judge(['address'], asked)
+      await request(asked)
+    },
+
+    /** Before anything is looked up. */
+    async enter(asked: LoginAsked): Promise<void> {
+      refusals.judge(['all', 'address', 'tenant', 'name'], asked)
+      await Promise.all([request(asked), judge([ofAll, ...ofAddress(asked)], asked)])
     },
 
     /** Throws `login_locked` with the time to wait. */
-    async take(subject: LoginSubject, address: string): Promise<LoginTry> {
-      const keys = keysOf(subject)
-      const running = await counts.read(keys.pause)
-      if (running) throw locked(running.msLeft)
-      await takeAddress(address)
-      const { total: inARow } = await counts.add(keys.inARow, 1, HOUR_SECONDS)
-      const isPaused = inARow >= FREE_FAILURES
-      if (isPaused) {
-        // Set before the outcome is known. Of several at once the first goes on.
-        const pause = await counts.add(keys.pause, 1, pauseSeconds(inARow))
-        if (pause.total > 1) throw locked(pause.msLeft)
+    async take(target: LoginTarget, asked: LoginAsked): Promise<LoginTry> {
+      await judge([ofTenant(target)], asked)
+      const turn = await turns.take(target)
+      if ('msLeft' in turn) throw refusals.refuse('name', asked, turn.msLeft)
+      const ofHour = sumOf('name', turns.hourlyKey(target), HOURLY_FAILURES, HOUR_SECONDS)
+      const sums = [ofHour, ...ofAddress(asked), ofTenant(target), ofAll]
+      const counted = await addAll(sums, 1)
+      const unseen = async () => void (await Promise.all([turn.unseen(), addAll(sums, -1)]))
+      for (const [i, { part, most }] of sums.entries()) {
+        const { total, msLeft } = counted[i] ?? { total: 0, msLeft: 0 }
+        if (total <= most) continue
+        await unseen()
+        throw refusals.refuse(part, asked, msLeft)
       }
-      const hourly = await counts.add(keys.hourly, 1, HOUR_SECONDS)
-      if (hourly.total > HOURLY_FAILURES) throw locked(hourly.msLeft)
-      const isLast = hourly.total === HOURLY_FAILURES
-      if (isLast) {
-        await counts.forget(keys.pause)
-        await counts.add(keys.pause, 1, HOUR_SECONDS)
-      }
-      const giveBack = async () => {
-        await counts.add(keys.hourly, -1, HOUR_SECONDS)
-        if (guardsAddresses) await counts.add(addressKey(address), -1, ADDRESS_SECONDS)
-        if (isPaused || isLast) await counts.forget(keys.pause)
-      }
-      return {
-        async right() {
-          await counts.forget(keys.inARow)
-          await giveBack()
-        },
-        async unseen() {
-          await counts.add(keys.inARow, -1, HOUR_SECONDS)
-          await giveBack()
-        },
-      }
+      if (counted[0]?.total === HOURLY_FAILURES) await turn.lock(HOUR_SECONDS)
+      const right = async () => void (await Promise.all([turn.right(), addAll(sums, -1)]))
+      return { right, unseen }
     },
 
-    /** As if nobody had failed. */
+    /** As if nobody had failed; on other nodes within seconds. */
     async unlock(subject: LoginSubject): Promise<void> {
-      await Promise.all(Object.values(keysOf(subject)).map((key) => counts.forget(key)))
+      await turns.forget(subject)
+      refusals.forgetAll()
     },
   }
 }
 export type LoginLimits = ReturnType<typeof createLoginLimits>
-
-/** 1, 2, 4, 8, 15, 15, ... minutes. */
-const pauseSeconds = (failures: number): number =>
-  Math.min(LONGEST_PAUSE_MS, MINUTE * 2 ** (failures - FREE_FAILURES)) / SECOND
-
-const locked = (ms: number): Problem =>
-  new Problem('login_locked', { retryAfter: Math.max(1, Math.ceil(ms / SECOND)) })

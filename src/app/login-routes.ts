@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { nobody, type Route, route } from '../http/route.ts'
 import type { Login } from './login.ts'
+import type { LoginDoor } from './login-door.ts'
 import type { LoginLimits } from './login-limits.ts'
 import {
   AuthResult,
@@ -16,6 +17,7 @@ import type { RefreshSession } from './session-refresh.ts'
 
 export interface AppLoginRouteDeps {
   login: Login
+  loginDoor: LoginDoor
   loginLimits: LoginLimits
   refreshSession: RefreshSession
   provision: Provision
@@ -44,10 +46,10 @@ const loginRoute = (deps: AppLoginRouteDeps): Route =>
     bodyTexts: 'app',
     replies: [{ status: 200, description: 'Logged in.', schema: AuthResult }],
     problems: ['invalid_credentials', 'login_locked', ...problems],
-    async handler({ body, address, headers }) {
-      await deps.loginLimits.request(address)
+    async handler({ body, address, headers, signal }) {
       const wish = wishOf(body, { address, headers })
-      return { data: describeStarted(await deps.login(body.extension, body.sip_password, wish)) }
+      const work = () => deps.login(body.extension, body.sip_password, wish)
+      return { data: describeStarted(await deps.loginDoor.pass(signal, work)) }
     },
   })
 
@@ -67,7 +69,7 @@ const refreshRoute = ({ refreshSession }: AppLoginRouteDeps): Route =>
     handler: async ({ body }) => ({ data: describeRefreshed(await refreshSession(body.refresh_token)) }),
   })
 
-const provisionRoute = ({ provision, loginLimits }: AppLoginRouteDeps): Route =>
+const provisionRoute = ({ provision, loginDoor, loginLimits }: AppLoginRouteDeps): Route =>
   route({
     method: 'post',
     path: '/api/v1/app/provision',
@@ -79,9 +81,12 @@ const provisionRoute = ({ provision, loginLimits }: AppLoginRouteDeps): Route =>
     bodyTexts: 'app',
     replies: [{ status: 200, description: 'Logged in.', schema: AuthResult }],
     problems: ['provisioning_link_spent', ...problems],
-    async handler({ body, address, headers }) {
-      await loginLimits.request(address)
-      return { data: describeStarted(await provision(body.token, wishOf(body, { address, headers }))) }
+    async handler({ body, address, headers, signal }) {
+      const started = await loginDoor.pass(signal, async () => {
+        await loginLimits.request(address)
+        return provision(body.token, wishOf(body, { address, headers }))
+      })
+      return { data: describeStarted(started) }
     },
   })
 

@@ -18,32 +18,42 @@ export interface LoginName {
   host: string
 }
 
+/** Whose extension a login may mean. */
+export interface FoundLogin {
+  /** The tenant that the domain or the host names, whether or not it has such an extension. */
+  namedTenant?: string
+  /** One, none, or two when it is not clear whose is meant. */
+  candidates: LoginCandidate[]
+}
+
 export function createLoginStore(db: Knex) {
-  const inTenants = async (number: string, tenants?: readonly string[]): Promise<LoginCandidate[]> => {
+  /** The only one that has such an extension. */
+  const ofAnybody = async (number: string): Promise<LoginCandidate[]> => {
     const rows = await db('extensions')
       .select('id', 'tenant_id', 'number', 'password_hash')
       .where({ number })
-      .modify((query) => void (tenants && query.whereIn('tenant_id', [...tenants])))
       .orderBy('id')
       // Two are as unclear as many.
       .limit(2)
     return rows.map(fromRow)
   }
   return {
-    /**
-     * One, none, or two when it is not clear whose is meant: the tenant is that of the domain, else that of the host, else the only
-     * one that has such an extension.
-     */
-    async candidates({ number, domain, host }: LoginName): Promise<LoginCandidate[]> {
+    /** The tenant is that of the domain, else that of the host, else the only one that has such an extension. */
+    async find({ number, domain, host }: LoginName): Promise<FoundLogin> {
       const asked = domain ?? host
-      const hosts = await db('tenants').select<{ id: string }[]>('id').where({ app_host: asked })
-      if (hosts.length > 0) return inTenants(number, idsOf(hosts))
-      if (domain === undefined) return inTenants(number)
-      const domains = await db('tenants').select<{ id: string }[]>('id').where({ sip_domain: domain })
-      return inTenants(number, idsOf(domains))
+      const named = await db('tenants AS t')
+        .leftJoin('extensions AS e', (join) => join.on('e.tenant_id', 't.id').andOnVal('e.number', number))
+        .first('t.id AS tenant_id', 'e.id', 'e.number', 'e.password_hash')
+        .where('t.app_host', asked)
+        .modify((query) => void (domain && query.orWhere('t.sip_domain', domain)))
+        .orderByRaw('t.app_host = ? DESC NULLS LAST', [asked])
+      if (named) {
+        return { namedTenant: named.tenant_id, candidates: named.id === null ? [] : [fromRow(named)] }
+      }
+      return { candidates: domain === undefined ? await ofAnybody(number) : [] }
     },
 
-    async find(tenantId: string, number: string): Promise<LoginCandidate | undefined> {
+    async findIn(tenantId: string, number: string): Promise<LoginCandidate | undefined> {
       const row = await db('extensions')
         .first('id', 'tenant_id', 'number', 'password_hash')
         .where({ tenant_id: tenantId, number })
@@ -52,8 +62,6 @@ export function createLoginStore(db: Knex) {
   }
 }
 export type LoginStore = ReturnType<typeof createLoginStore>
-
-const idsOf = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => id)
 
 const fromRow = (row: {
   id: number

@@ -35,16 +35,19 @@ export function createLogin({ logins, loginLimits, passwords, startSession, even
     wish: SessionWish,
   ): Promise<StartedSession> => {
     const { host, address } = wish
-    const found = await orStoreAway(logins.candidates({ number, domain, host }))
-    const [candidate] = found.length === 1 ? found : []
-    if (found.length > 1) events.appLogin('ambiguous', { tenants: found.map(({ tenantId }) => tenantId) })
+    const asked = { number, domain, host, address }
+    const locked = (who: Record<string, unknown>) => (refused: unknown) => {
+      if (refused instanceof Problem && refused.code === 'login_locked') events.appLogin('locked', who)
+      throw refused
+    }
+    await loginLimits.enter(asked).catch(locked({ address }))
+    const { namedTenant, candidates } = await orStoreAway(logins.find(asked))
+    const [candidate] = candidates.length === 1 ? candidates : []
+    if (candidates.length > 1)
+      events.appLogin('ambiguous', { tenants: candidates.map(({ tenantId }) => tenantId) })
     const who = { address, ...idsOf(candidate) }
-    const tried = await loginLimits
-      .take({ tenantId: candidate?.tenantId, number }, address)
-      .catch((refused: unknown) => {
-        events.appLogin('locked', who)
-        throw refused
-      })
+    const target = { tenantId: candidate?.tenantId ?? namedTenant, number, namedTenant }
+    const tried = await loginLimits.take(target, asked).catch(locked(who))
     const started = await checkAndStart(candidate, password, wish).catch(async (error: unknown) => {
       await tried.unseen()
       throw error

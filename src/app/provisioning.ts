@@ -31,7 +31,7 @@ export interface LinkOrder {
 export const createMakeLink =
   ({ logins, provisioningLinks, passwords, keyring, clock }: ProvisioningDeps) =>
   async (order: LinkOrder): Promise<{ url: string; qr: string; expiresAt: Date }> => {
-    const found = await orStoreAway(logins.find(order.tenantId, order.extension))
+    const found = await orStoreAway(logins.findIn(order.tenantId, order.extension))
     if (!found) throw new Problem('unknown_extension')
     if (!(await passwords.matches(order.password, found.passwordHash ?? undefined))) {
       throw new Problem('invalid_request', {

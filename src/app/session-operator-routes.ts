@@ -77,7 +77,7 @@ async function findExtension(
   tenantId: string,
   number: string,
 ) {
-  const found = await orStoreAway(logins.find(tenantId, number))
+  const found = await orStoreAway(logins.findIn(tenantId, number))
   if (!found) throw new Problem('unknown_extension')
   return found
 }
