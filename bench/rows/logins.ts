@@ -43,6 +43,12 @@ export const logins: Row = async (stack, options, run) => {
         value: attack.loaded.p99,
         floor: attack.quiet.p99,
       },
+      {
+        id: 'attack-change',
+        label: 'calls, attacked against not, p99',
+        unit: '%',
+        value: (attack.loaded.p99 / attack.quiet.p99 - 1) * 100,
+      },
       { id: 'attack-quiet-p50', label: 'calls, no attack, p50', unit: 'ms', value: attack.quiet.p50 },
       { id: 'attack-loaded-p50', label: 'the same, attacked, p50', unit: 'ms', value: attack.loaded.p50 },
       {
