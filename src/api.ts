@@ -88,6 +88,7 @@ const featureRoutes = (context: Context): Route[] => [
   ...operatorLicenseActions(context),
   ...sessionOperatorRoutes(context),
   ...healthRoutes({
+    ...context,
     probes: {
       database: () => context.db.raw('SELECT 1'),
       queue: () => context.queues.ping(),

@@ -37,6 +37,11 @@ export function createTenantSettingsStore(db: Knex) {
       return row && fromRow(row)
     },
 
+    /** Whether anybody is served here yet. */
+    async hasTenants(): Promise<boolean> {
+      return (await db('tenants').first('id')) !== undefined
+    },
+
     /** What is undefined stays. `taken`: another tenant has this host. */
     async change(
       tenantId: string,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { nobody, type Route, route } from '../http/route.ts'
 import { within } from '../lib/deadline.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 
 /** A probe that takes longer is a no: orchestrators ask every few seconds. */
 const PROBE_MS = 1_000
@@ -9,10 +10,11 @@ export interface HealthDeps {
   /** What must answer before this node may get requests, by name. */
   probes: Readonly<Record<string, () => Promise<unknown>>>
   isStopping: () => boolean
+  tenantSettings: { hasTenants(): Promise<boolean> }
 }
 
 /** Liveness and readiness apart: a node without its database is alive, and a restart would not help it. */
-export const healthRoutes = ({ probes, isStopping }: HealthDeps): Route[] => [
+export const healthRoutes = ({ probes, isStopping, tenantSettings }: HealthDeps): Route[] => [
   route({
     method: 'get',
     path: '/healthz',
@@ -25,6 +27,7 @@ export const healthRoutes = ({ probes, isStopping }: HealthDeps): Route[] => [
     problems: [],
     handler: async () => ({ raw: { status: 'ok' } }),
   }),
+  appHealthRoute(tenantSettings),
   route({
     method: 'get',
     path: '/readyz',
@@ -50,6 +53,31 @@ export const healthRoutes = ({ probes, isStopping }: HealthDeps): Route[] => [
     },
   }),
 ]
+
+/** FlowPBX's, in its envelope: for who sets up a PBX, not for a load balancer. */
+const appHealthRoute = (tenantSettings: HealthDeps['tenantSettings']): Route => {
+  // It never goes back, so of all who ask only the first ones cost a query.
+  let isSetUp = false
+  return route({
+    method: 'get',
+    path: '/api/v1/health',
+    tag: 'Operation',
+    summary: 'The API answers; `needs_setup` until there is a tenant',
+    auth: nobody,
+    replies: [
+      {
+        status: 200,
+        description: 'It answers.',
+        schema: z.object({ status: z.literal('ok'), needs_setup: z.boolean() }),
+      },
+    ],
+    problems: ['store_unavailable'],
+    async handler() {
+      isSetUp ||= await orStoreAway(tenantSettings.hasTenants())
+      return { data: { status: 'ok', needs_setup: !isSetUp } }
+    },
+  })
+}
 
 const Readiness = z
   .object({

@@ -206,6 +206,7 @@ export const OPEN: Readonly<Record<string, string>> = {
   'GET /v1/license/public-key': 'public by its nature',
   'GET /healthz': 'for load balancers',
   'GET /readyz': 'for load balancers',
+  'GET /api/v1/health': 'what FlowPBX tells anybody',
   'GET /openapi.json': 'documentation',
 }
 
