@@ -160,7 +160,9 @@ function createFeatures(core: Core, releaser: Releaser) {
   const known = releaser.add(createExtensions({ ...core, ...licensing, passwords }), (open) =>
     open.deviceMoves.close(),
   )
-  const voicemail = releaser.add(createVoicemail(shared), (open) => open.badges.close())
+  const voicemail = releaser.add(createVoicemail(shared), async ({ badges, files }) => {
+    await Promise.all([badges.close(), files.idle()])
+  })
   const pbxKeys = createPbxKeyStore(db)
   const operatorSessions = createOperatorSessionStore(db)
   const onError = (error: unknown) => events.backgroundError('key-cache', error as Error)

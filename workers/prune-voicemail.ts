@@ -20,7 +20,7 @@ export const pruneVoicemail = ({
     for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
       const gone = await voicemailRetention.prune(new Date(clock.now()), BATCH)
       for (const { tenantId, extensionIds } of gone) badges.changed(tenantId, extensionIds)
-      await files.eraseSoon(gone.map(({ file }) => file))
+      files.eraseSoon(gone.map(({ file }) => file))
       pruned += gone.length
       if (gone.length < BATCH) break
     }

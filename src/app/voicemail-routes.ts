@@ -89,7 +89,7 @@ const deleteVoicemail = ({ appAuth, voicemail, files, badges, clock }: AppVoicem
       const gone = await voicemail.remove(caller, id, new Date(clock.now()))
       if (!gone) throw new Problem('unknown_voicemail')
       badges.changed(caller.tenantId, gone.extensionIds)
-      await files.eraseSoon([gone.file])
+      files.eraseSoon([gone.file])
       return { data: { status: 'ok' } }
     },
   })

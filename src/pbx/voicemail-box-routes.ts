@@ -85,7 +85,7 @@ const deleteBox = ({ pbxAuth, voicemailBoxes, files, badges, clock }: VoicemailB
       const gone = await voicemailBoxes.remove(caller.tenantId, number, new Date(clock.now()))
       if (!gone) throw new Problem('unknown_box')
       badges.changed(caller.tenantId, gone.extensionIds)
-      await files.eraseSoon(gone.files)
+      files.eraseSoon(gone.files)
       return { data: { status: 'ok' } }
     },
   })

@@ -135,7 +135,7 @@ const deleteMessage = ({ pbxAuth, voicemailMessages, files, badges, clock }: Voi
       const gone = await voicemailMessages.remove(caller.tenantId, id, new Date(clock.now()))
       if (!gone) throw new Problem('unknown_voicemail')
       badges.changed(caller.tenantId, gone.extensionIds)
-      await files.eraseSoon([gone.file])
+      files.eraseSoon([gone.file])
       return { data: { status: 'ok' } }
     },
   })

@@ -7,6 +7,7 @@ import { validate } from '../http/validate.ts'
 import type { Clock } from '../lib/clock.ts'
 import { toError } from '../lib/error.ts'
 import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 import { DAY } from '../lib/units.ts'
 import type { Events } from '../observability/events.ts'
 import type { StoredFile, StoredFiles } from '../storage/stored-files.ts'
@@ -70,7 +71,7 @@ export function createVoicemailUpload(deps: VoicemailUploadDeps) {
   ): Promise<{ message: StoredVoicemail; isNew: boolean }> {
     const drop = ({ key }: Taken) => files.drop(tenantId, key)
     const received = await receive({ take: (file) => takeRecording(files, tenantId, file), undo: drop })
-    const added = await store(tenantId, received).catch(async (error: unknown) => {
+    const added = await orStoreAway(store(tenantId, received)).catch(async (error: unknown) => {
       await drop(received.taken)
       throw error
     })

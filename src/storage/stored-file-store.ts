@@ -34,6 +34,15 @@ export function createStoredFileStore(db: Knex) {
         .update({ state: 'removed', changed_at: now })
     },
 
+    /** As long as no message has it; one whose commit went well without our hearing of it keeps its file. */
+    async giveUp(tenantId: string, key: string, now: Date): Promise<boolean> {
+      // Looks at the row alone, because that is what is looked at again after waiting for a commit that is under way.
+      const marked = await db('stored_files')
+        .where({ tenant_id: tenantId, key, state: 'writing' })
+        .update({ state: 'removed', changed_at: now })
+      return marked === 1
+    },
+
     /** Marks what a crash has left before that time: files that were never finished, and files that no message has. */
     async giveUpLeftovers(before: Date, now: Date): Promise<void> {
       await db.raw(
@@ -47,14 +56,15 @@ export function createStoredFileStore(db: Knex) {
       )
     },
 
-    /** Files that are to go, the longest due first. */
-    async removed(limit: number): Promise<string[]> {
+    /** Files that are to go, in the order of their keys. */
+    async removed(limit: number, after: string | undefined): Promise<string[]> {
       const rows = await db('stored_files')
         .select('key')
         .where({ state: 'removed' })
-        .orderBy('changed_at')
+        .modify((query) => void (after !== undefined && query.where('key', '>', after)))
+        .orderBy('key')
         .limit(limit)
-      return rows.map(({ key }) => String(key))
+      return rows.map(({ key }: { key: string }) => key)
     },
 
     /** The file is gone. */

@@ -15,7 +15,7 @@ const PARALLEL = 8
 const BATCH = 100
 /** What is beyond waits for the next run: other housekeeping comes after this. */
 const MAX_BATCHES = 50
-/** Somebody waits for the answer; of a box with thousands of messages, the sweep erases the rest. */
+/** Of a box with thousands of messages, the sweep erases the rest. */
 const MAX_SOON = 200
 
 export interface StoredFile extends WrittenFile {
@@ -39,23 +39,30 @@ export function createStoredFiles({ storedFiles, fileStorage, clock, events }: S
     await storedFiles.forget(key)
   }
 
-  const eraseAll = async (keys: readonly string[]): Promise<void> => {
+  /** One that cannot be erased keeps none of the others. Returns what went wrong. */
+  const eraseAll = async (keys: readonly string[]): Promise<Error[]> => {
+    const failures: Error[] = []
     for (let at = 0; at < keys.length; at += PARALLEL) {
-      await Promise.all(keys.slice(at, at + PARALLEL).map(erase))
+      const erased = await Promise.allSettled(keys.slice(at, at + PARALLEL).map(erase))
+      for (const each of erased) if (each.status === 'rejected') failures.push(toError(each.reason))
     }
+    return failures
   }
 
-  /** For files that are marked as removed. Never rejects: what is not erased now is erased by the sweep. */
-  const eraseSoon = (keys: readonly string[]): Promise<void> =>
-    eraseAll(keys.slice(0, MAX_SOON)).catch((error: unknown) =>
-      events.backgroundError('storage', toError(error)),
-    )
+  const erasing = new Set<Promise<void>>()
+  /** For files that are marked as removed. Nobody waits for it: what is not erased now is erased by the sweep. */
+  const eraseSoon = (keys: readonly string[]): void => {
+    const work = eraseAll(keys.slice(0, MAX_SOON)).then((failures) => {
+      erasing.delete(work)
+      for (const failure of failures) events.backgroundError('storage', failure)
+    })
+    erasing.add(work)
+  }
 
   /** Takes back a file that was written for nothing. Never rejects. */
   const drop = async (tenantId: string, key: string): Promise<void> => {
     try {
-      await storedFiles.markRemoved(tenantId, [key], now())
-      await erase(key)
+      if (await storedFiles.giveUp(tenantId, key, now())) await erase(key)
     } catch (error) {
       events.backgroundError('storage', toError(error))
     }
@@ -89,17 +96,25 @@ export function createStoredFiles({ storedFiles, fileStorage, clock, events }: S
       }
     },
 
-    /** Erases what is marked as removed, and what crashes have left. Throws when the storage cannot do it. */
-    async sweep(): Promise<number> {
+    /** Erases what is marked as removed, and what crashes have left. What the storage cannot do now is tried again the next time. */
+    async sweep(): Promise<{ erased: number; failures: readonly Error[] }> {
       await storedFiles.giveUpLeftovers(new Date(clock.now() - LEFTOVER_AFTER_MS), now())
-      let erased = 0
+      const failures: Error[] = []
+      let looked = 0
+      let after: string | undefined
       for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
-        const keys = await storedFiles.removed(BATCH)
-        await eraseAll(keys)
-        erased += keys.length
+        const keys = await storedFiles.removed(BATCH, after)
+        failures.push(...(await eraseAll(keys)))
+        looked += keys.length
+        after = keys.at(-1)
         if (keys.length < BATCH) break
       }
-      return erased
+      return { erased: looked - failures.length, failures }
+    },
+
+    /** Resolves when nothing is being erased. */
+    async idle(): Promise<void> {
+      await Promise.all(erasing)
     },
   }
 }

@@ -96,6 +96,7 @@ describe.each(BACKENDS)('voicemail on %s', (backend) => {
     expect((await colleague.app('DELETE', `/voicemail/${id}`)).status).toBe(200)
     expect((await owner.app('GET', '/voicemail')).json.data).toHaveLength(1)
     expect((await owner.audio(id)).status).toBe(404)
+    await own.erased()
     expect(await own.files()).toHaveLength(1)
     expect(await own.storedFiles()).toHaveLength(1)
   })

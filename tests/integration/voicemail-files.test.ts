@@ -129,12 +129,79 @@ test('a storage that fails is a 503, and what it keeps is erased when it is back
   const { json } = await own.upload()
   fileStorage.remove = broken
   expect((await own.gateway.pbx('DELETE', `/voicemail/${json.data.id}`)).status).toBe(200)
+  await own.erased()
   expect(await own.files()).toHaveLength(1)
   await expect(sweep()).rejects.toThrow('no space left')
   fileStorage.remove = remove
   await sweep()
   expect(await own.files()).toEqual([])
   expect(await own.storedFiles()).toEqual([])
+})
+
+test('a message whose commit is not heard of keeps its recording, and comes again as the same one', async () => {
+  const owner = await own.givenOwner('100')
+  const { voicemailMessages } = own.gateway.context
+  const { add } = voicemailMessages
+  voicemailMessages.add = async (...given) => {
+    await add(...given)
+    throw new Error('Connection terminated unexpectedly')
+  }
+  const lost = await own.upload({ external_id: 'a-1' })
+  expect(lost.status).toBe(503)
+  voicemailMessages.add = add
+  const [message] = await own.messages()
+  expect((await owner.audio(message.id)).status).toBe(200)
+  await later(LEFTOVER_AFTER_MS + 1_000)
+  await sweep()
+  const again = await own.upload({ external_id: 'a-1' })
+  expect([again.status, again.json.data.id]).toEqual([200, message.id])
+  expect((await owner.audio(message.id)).status).toBe(200)
+  expect(await own.files()).toHaveLength(1)
+  expect(await own.storedFiles()).toHaveLength(1)
+})
+
+test('a file that cannot be erased keeps the sweep from no other', async () => {
+  const { fileStorage, voicemailMessages, db } = own.gateway.context
+  for (let i = 0; i < 120; i += 1) {
+    await db('stored_files').insert({
+      key: randomUUID(),
+      tenant_id: own.gateway.tenant.tenantId,
+      ...{ state: 'removed', size_bytes: 1, changed_at: new Date() },
+    })
+  }
+  await own.upload()
+  const [message] = await own.messages()
+  await voicemailMessages.remove(own.gateway.tenant.tenantId, message.id, new Date())
+  const { remove } = fileStorage
+  const stuck = new Set(
+    (await db('stored_files').select('key').orderBy('key').limit(9)).map(({ key }) => String(key)),
+  )
+  fileStorage.remove = (key) => (stuck.has(key) ? Promise.reject(new Error('cannot be erased')) : remove(key))
+  await expect(sweep()).rejects.toThrow('cannot be erased')
+  expect((await own.storedFiles()).map(({ key }) => key).sort()).toEqual([...stuck].sort())
+  fileStorage.remove = remove
+  await sweep()
+  expect(await own.storedFiles()).toEqual([])
+})
+
+test('a deletion is answered while the storage still works on it', async () => {
+  const owner = await own.givenOwner('100')
+  const { fileStorage } = own.gateway.context
+  const { remove } = fileStorage
+  const open = Promise.withResolvers<void>()
+  fileStorage.remove = async (key) => {
+    await open.promise
+    await remove(key)
+  }
+  const ids: number[] = []
+  for (let i = 0; i < 3; i += 1) ids.push((await own.upload()).json.data.id)
+  expect((await own.gateway.pbx('DELETE', `/voicemail/${ids[0]}`)).status).toBe(200)
+  expect((await owner.app('DELETE', `/voicemail/${ids[1]}`)).status).toBe(200)
+  expect((await own.gateway.pbx('DELETE', '/voicemail-boxes/100')).status).toBe(200)
+  expect(await own.files()).toHaveLength(3)
+  open.resolve()
+  await until(async () => (await own.storedFiles()).length === 0, { description: 'the files are gone' })
+  expect(await own.files()).toEqual([])
 })
 
 test('a box keeps messages as long as it says, and a box that goes takes its messages along', async () => {
@@ -148,6 +215,7 @@ test('a box keeps messages as long as it says, and a box that goes takes its mes
   await prune()
   const { json } = await own.gateway.pbx('GET', '/voicemail')
   expect(json.data.messages.map(({ box }: { box: string }) => box).sort()).toEqual(['100', '100', 'short'])
+  await own.erased()
   expect(await own.files()).toHaveLength(3)
   expect(await own.storedFiles()).toHaveLength(3)
   expect(await own.gateway.context.metrics.registry.metrics()).toContain('wakeline_voicemail_pruned_total 1')
@@ -160,6 +228,7 @@ test('a box keeps messages as long as it says, and a box that goes takes its mes
   expect((await own.gateway.pbx('DELETE', '/voicemail-boxes/100')).status).toBe(200)
   expect((await own.gateway.pbx('DELETE', '/voicemail-boxes/100')).status).toBe(404)
   expect(await own.messages()).toHaveLength(1)
+  await own.erased()
   expect(await own.files()).toHaveLength(1)
   expect((await own.gateway.pbx('GET', '/voicemail-boxes')).json.data.boxes).toMatchObject([
     { number: 'short', extensions: ['100'], retention_days: null },

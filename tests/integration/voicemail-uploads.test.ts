@@ -23,6 +23,7 @@ beforeAll(async () => {
 afterAll(() => own[Symbol.asyncDispose]())
 afterEach(async () => {
   await own.gateway.pbx('DELETE', '/voicemail-boxes/100')
+  await own.erased()
   await own.box('100', ['100'], { max_messages: 1_000, max_seconds: 20 })
 })
 

@@ -95,6 +95,8 @@ function surface(gateway: TestGateway) {
     upload: (fields: Record<string, string> = {}, audio?: Buffer) => send(multipart(parts(fields, audio))),
     box: (number: string, extensions: readonly string[], change: Record<string, unknown> = {}) =>
       gateway.pbx('PUT', `/voicemail-boxes/${number}`, { body: { extensions, ...change } }),
+    /** What was deleted is erased a moment after the answer. */
+    erased: () => context.files.idle(),
     messages: () => rows('voicemail_messages'),
     storedFiles: () => rows('stored_files'),
     /** An extension that is logged in. */
