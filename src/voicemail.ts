@@ -10,13 +10,17 @@ import type { Keyring } from './lib/keyring.ts'
 import type { Events } from './observability/events.ts'
 import { createVoicemailBoxStore } from './pbx/voicemail-box-store.ts'
 import { createVoicemailMessageStore } from './pbx/voicemail-message-store.ts'
+import { createVoicemailNotices } from './pbx/voicemail-notices.ts'
 import { createVoicemailRetentionStore } from './pbx/voicemail-retention-store.ts'
 import { createVoicemailUpload } from './pbx/voicemail-upload.ts'
-import type { SubmitMessage } from './push/submit-message.ts'
+import { createPendingPushStore } from './push/pending-push-store.ts'
+import { createPromiseMessages } from './push/promise-messages.ts'
+import type { EnqueueMessages, SubmitMessage } from './push/submit-message.ts'
 import { createDirectoryStorage } from './storage/directory-storage.ts'
 import type { FileStorage } from './storage/file-storage.ts'
 import { createStoredFileStore } from './storage/stored-file-store.ts'
 import { createStoredFiles } from './storage/stored-files.ts'
+import { createUnreadCount } from './unread-count.ts'
 
 /** Where recordings are kept. The library for buckets is large, and loaded only where there is one. */
 export async function openFileStorage(
@@ -37,6 +41,7 @@ interface VoicemailDeps {
   fileStorage: FileStorage
   submitMessage: SubmitMessage
   unreadCount: UnreadCount
+  enqueueMessages: EnqueueMessages
 }
 
 /** Wires voicemail: from the PBX into the storage, from there to the app, and the news of it to the phones. */
@@ -46,11 +51,21 @@ export function createVoicemail(core: VoicemailDeps) {
   const voicemailMessages = createVoicemailMessageStore(db)
   const storedFiles = createStoredFileStore(db)
   const files = createStoredFiles({ ...core, storedFiles })
-  const notifyDevices = createNotifyDevices({
-    ...core,
-    alertTokens: createAlertTokenStore(db),
-    privacy: config.pushPrivacy,
+  const notifyOver = (trx: Knex, submitMessage: SubmitMessage) =>
+    createNotifyDevices({
+      ...core,
+      ...{ submitMessage, privacy: config.pushPrivacy },
+      alertTokens: createAlertTokenStore(trx),
+    })
+  const openNotices = createVoicemailNotices({
+    openPromises: createPromiseMessages(core),
+    within: (trx, submitMessage) => ({
+      notifyDevices: notifyOver(trx, submitMessage),
+      unreadCount: createUnreadCount(trx),
+      pendingPushes: createPendingPushStore(trx),
+    }),
   })
+  const notifyDevices = notifyOver(db, core.submitMessage)
   const badges = createBadges({ ...core, notifyDevices })
   const { quotaBytes } = config.voicemail
   const told = { notifyDevices, badges }
@@ -59,7 +74,7 @@ export function createVoicemail(core: VoicemailDeps) {
     voicemailMessages,
     voicemailBoxes: createVoicemailBoxStore(db),
     voicemailRetention: createVoicemailRetentionStore(db),
-    receiveVoicemail: createVoicemailUpload({ ...core, ...told, voicemailMessages, files, quotaBytes }),
+    receiveVoicemail: createVoicemailUpload({ ...core, openNotices, voicemailMessages, files, quotaBytes }),
     storedFiles,
     files,
     ...told,

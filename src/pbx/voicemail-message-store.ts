@@ -35,6 +35,10 @@ export interface Changed {
   extensionIds: number[]
 }
 
+/** What is written with it is committed together with the message. */
+export type Transaction = Knex
+export type NewMessage = Extract<Addition, { is: 'new' }>
+
 export interface VoicemailPlace {
   /** Milliseconds since the epoch. */
   recordedAt: number
@@ -50,12 +54,15 @@ export function createVoicemailMessageStore(db: Knex) {
     /**
      * Adds a message and keeps its file, both or neither. One after the other within a tenant, so that two do not share what is
      * left of its quota.
+     *
+     * @param announce what else is committed with a new message
      */
     add: (
       tenantId: string,
       box: string,
       message: NewVoicemail,
       limits: { quotaBytes: number; now: Date },
+      announce: (trx: Transaction, added: NewMessage) => Promise<void>,
     ): Promise<Addition> =>
       db.transaction(async (trx) => {
         await trx('tenants').where({ id: tenantId }).forNoKeyUpdate().select('id')
@@ -78,7 +85,12 @@ export function createVoicemailMessageStore(db: Knex) {
         const id = await insert(trx, tenantId, target.id, message)
         const added = await find(trx, tenantId, { 'm.id': id })
         if (!added) throw new Error('a message that was just written is not there')
-        return { is: 'new', message: added, extensionIds: await ownersOf(trx, tenantId, id) }
+        const addition: NewMessage = {
+          ...{ is: 'new', message: added },
+          extensionIds: await ownersOf(trx, tenantId, id),
+        }
+        await announce(trx, addition)
+        return addition
       }),
 
     /** Newest first. */

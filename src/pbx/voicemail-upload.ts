@@ -1,45 +1,39 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Badges, UnreadCount } from '../devices/badges.ts'
-import type { NotifyDevices } from '../devices/notify-devices.ts'
 import type { ReceiveUpload } from '../http/multipart.ts'
 import { validate } from '../http/validate.ts'
 import type { Clock } from '../lib/clock.ts'
-import { toError } from '../lib/error.ts'
 import { Problem } from '../lib/problem.ts'
 import { orStoreAway } from '../lib/store-away.ts'
-import { DAY } from '../lib/units.ts'
-import type { Events } from '../observability/events.ts'
 import type { StoredFile, StoredFiles } from '../storage/stored-files.ts'
 import { checkContainer } from './voicemail-container.ts'
 import { type Recording, readRecording } from './voicemail-media.ts'
 import type { StoredVoicemail, VoicemailMessageStore } from './voicemail-message-store.ts'
+import type { Notices, OpenNotices } from './voicemail-notices.ts'
 import { VoicemailFields } from './voicemail-schemas.ts'
 
 export interface VoicemailUploadDeps {
   voicemailMessages: VoicemailMessageStore
   files: StoredFiles
-  notifyDevices: NotifyDevices
-  unreadCount: UnreadCount
-  badges: Badges
+  openNotices: OpenNotices
   clock: Clock
-  events: Events
   /** Of a tenant. */
   quotaBytes: number
 }
 type Taken = StoredFile & Recording
 
-/** How long news of a message is worth delivering. */
-const NOTICE_MS = DAY
-
 /**
- * Takes a message of the PBX: the file first, then in one commit the message and the word that its file stays. Whatever fails
- * leaves neither. The same message a second time is answered with the first.
+ * Takes a message of the PBX: the file first, then in one commit the message, the word that its file stays, and the promise of the
+ * pushes that tell of it. Whatever fails leaves none of them. The same message a second time is answered with the first.
  */
 export function createVoicemailUpload(deps: VoicemailUploadDeps) {
-  const { voicemailMessages, files, clock, quotaBytes } = deps
+  const { voicemailMessages, files, openNotices, clock, quotaBytes } = deps
 
-  const store = async (tenantId: string, { fields, taken }: { fields: unknown; taken: Taken }) => {
+  const store = async (
+    tenantId: string,
+    { fields, taken }: { fields: unknown; taken: Taken },
+    notices: Notices,
+  ) => {
     const { box, timestamp, ...message } = validate(VoicemailFields, fields)
     const now = new Date(clock.now())
     const added = await voicemailMessages.add(
@@ -59,6 +53,7 @@ export function createVoicemailUpload(deps: VoicemailUploadDeps) {
         createdAt: now,
       },
       { quotaBytes, now },
+      notices.promise,
     )
     if (added.is !== 'refused') return added
     if (added.why === 'late') throw new Problem('storage_unavailable', { retryAfter: 5 })
@@ -71,7 +66,8 @@ export function createVoicemailUpload(deps: VoicemailUploadDeps) {
   ): Promise<{ message: StoredVoicemail; isNew: boolean }> {
     const drop = ({ key }: Taken) => files.drop(tenantId, key)
     const received = await receive({ take: (file) => takeRecording(files, tenantId, file), undo: drop })
-    const added = await orStoreAway(store(tenantId, received)).catch(async (error: unknown) => {
+    const notices = openNotices(tenantId)
+    const added = await orStoreAway(store(tenantId, received, notices)).catch(async (error: unknown) => {
       await drop(received.taken)
       throw error
     })
@@ -79,7 +75,7 @@ export function createVoicemailUpload(deps: VoicemailUploadDeps) {
       await drop(received.taken)
       return { message: added.message, isNew: false }
     }
-    await tellOwners(deps, tenantId, added)
+    notices.remind()
     return { message: added.message, isNew: true }
   }
 }
@@ -112,28 +108,5 @@ async function takeRecording(files: StoredFiles, tenantId: string, upload: Reada
   } catch (error) {
     await files.drop(tenantId, file.key)
     throw error
-  }
-}
-
-/** The message is there, whatever becomes of this. */
-async function tellOwners(
-  { notifyDevices, unreadCount, events }: VoicemailUploadDeps,
-  tenantId: string,
-  { message, extensionIds }: { message: StoredVoicemail; extensionIds: readonly number[] },
-): Promise<void> {
-  const tell = async (extensionId: number) => {
-    const badge = await unreadCount(tenantId, extensionId)
-    const content = {
-      voicemailId: String(message.id),
-      callerId: message.callerIdNum,
-      ...(message.callerIdName && { callerName: message.callerIdName }),
-      durationSeconds: message.durationSeconds,
-      badge,
-    }
-    await notifyDevices(tenantId, extensionId, { kind: 'voicemail', content, ttlMs: NOTICE_MS })
-  }
-  const told = await Promise.allSettled(extensionIds.map(tell))
-  for (const each of told) {
-    if (each.status === 'rejected') events.backgroundError('voicemail', toError(each.reason))
   }
 }

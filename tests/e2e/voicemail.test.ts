@@ -101,6 +101,37 @@ describe.each(BACKENDS)('voicemail on %s', (backend) => {
     expect(await own.storedFiles()).toHaveLength(1)
   })
 
+  test.each([
+    ['the answer to the commit', 'voicemailMessages'],
+    ['the jobs', 'queues'],
+  ] as const)('a message whose upload loses %s is told of once', async (_what, part) => {
+    await using own = await startVoicemail({ backend })
+    await own.givenOwner('100')
+    const phones = await own.givenPhones('100')
+    await own.box('100', ['100'])
+    const { voicemailMessages, queues, db } = own.gateway.context
+    const [{ add }, { enqueueAll }] = [{ ...voicemailMessages }, { ...queues }]
+    const dies = () => Promise.reject(new Error('this process is gone'))
+    if (part === 'queues') queues.enqueueAll = dies
+    else voicemailMessages.add = (...given) => add(...given).then(dies)
+    expect((await own.upload({ external_id: 'a-1' })).status).toBe(part === 'queues' ? 201 : 503)
+    Object.assign(
+      part === 'queues' ? queues : voicemailMessages,
+      part === 'queues' ? { enqueueAll } : { add },
+    )
+
+    expect((await own.upload({ external_id: 'a-1' })).status).toBe(200)
+    await until(async () => (await db('pending_pushes').select('id')).length === 0, {
+      ...{ timeoutMs: 30_000, description: 'every promise is kept' },
+    })
+    const { apns, fcm } = own.pushesTo(phones)
+    const alerts = apns.filter(({ payload }) => 'alert' in (payload as { aps: object }).aps)
+    const messages = fcm.filter(({ payload }) => payload.type === 'voicemail')
+    expect([alerts.length, messages.length]).toEqual([1, 1])
+    const rows = (await own.gateway.pushLog()).filter(({ kind }) => kind === 'voicemail')
+    expect(rows.map(({ state }) => state)).toEqual(['delivered', 'delivered'])
+  })
+
   test('a push that cannot be promised does not cost the message', async () => {
     await using own = await startVoicemail({ backend })
     const owner = await own.givenOwner('100')
