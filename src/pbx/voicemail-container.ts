@@ -94,25 +94,39 @@ const LAST = 4
 /** How long the next piece is, told by its first bytes. */
 type ReadHeader = (head: Buffer) => { header: number; content: number } | 'more' | 'wrong'
 
+/**
+ * Far more than a recorder makes in ten minutes, be it a page for every fiftieth of a second of the first three; each costs its reader
+ * something, however empty it is.
+ */
+const MAX_PIECES = 10_000
+
 /** Keeps only headers in memory; what they announce is counted. */
 function inPieces(read: ReadHeader): ContainerWalk {
-  let head = Buffer.alloc(0)
+  /** The beginning of a header whose end is in the next chunk. */
+  let head: Buffer = Buffer.alloc(0)
   let skip = 0
+  let pieces = 0
   return {
     push(chunk) {
-      let rest = chunk
+      // Once per chunk: the pieces within it are looked at where they are.
+      let rest = head.length > 0 ? Buffer.concat([head, chunk]) : chunk
       for (;;) {
         const skipped = Math.min(skip, rest.length)
         skip -= skipped
         rest = rest.subarray(skipped)
+        head = rest
         if (rest.length === 0) return true
-        head = Buffer.concat([head, rest])
-        const piece = read(head)
+        const piece = read(rest)
         if (piece === 'wrong') return false
-        if (piece === 'more') return true
-        rest = head.subarray(piece.header)
-        skip = piece.content
-        head = Buffer.alloc(0)
+        if (piece === 'more') {
+          // A copy, because the chunk is somebody else's.
+          head = Buffer.from(rest)
+          return true
+        }
+        pieces += 1
+        if (pieces > MAX_PIECES) return false
+        // What is there of a header counts as skipped with it.
+        skip = piece.header + piece.content
       }
     },
     isComplete: () => head.length === 0 && skip === 0,

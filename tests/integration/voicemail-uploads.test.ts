@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { until } from '../support/conditions.ts'
-import { sound, WRONG_MEDIA, wav } from '../support/recordings.ts'
+import { chunk, oggPage, opus, riff, sound, WRONG_MEDIA, wav } from '../support/recordings.ts'
 import {
   BOUNDARY,
   filesBelow,
@@ -12,6 +12,8 @@ import {
   startVoicemail,
   type TestVoicemail,
 } from '../support/voicemail.ts'
+
+const EMPTY_PAGE = oggPage(0, 0, 1, Buffer.alloc(0))
 
 /** What a PBX may send, and what it must not leave behind when that is wrong. */
 let own: TestVoicemail
@@ -44,6 +46,14 @@ test.each(Object.entries(WRONG_MEDIA))('%s is refused, and nothing is left of it
     error: 'audio must be a WAV or Ogg Opus recording',
     field: 'audio',
   })
+})
+
+test.each([
+  ['a RIFF of empty chunks', riff(Array(1_249_990).fill(chunk('junk', Buffer.alloc(0))))],
+  ['an Ogg of empty pages', Buffer.concat([opus().subarray(0, 47), ...Array(357_000).fill(EMPTY_PAGE)])],
+])('%s is refused, however many there are, and nothing is left of it', async (_name, audio) => {
+  expect(audio.length).toBeGreaterThan(9_990_000)
+  await refused(multipart(parts({}, audio)), 415, { code: 'unsupported_media', field: 'audio' })
 })
 
 const good = parts()

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { jest } from '@jest/globals'
 import fc from 'fast-check'
 import { checkContainer, walkContainer } from '../../src/pbx/voicemail-container.ts'
 import { readRecording } from '../../src/pbx/voicemail-media.ts'
-import { chunk, fmtChunk, opus, riff, sound, WRONG_MEDIA, wav } from '../support/recordings.ts'
+import { chunk, fmtChunk, oggPage, opus, riff, sound, WRONG_MEDIA, wav } from '../support/recordings.ts'
 
 /** What is a recording, and how long it is: told by its bytes alone. */
 
@@ -66,6 +67,33 @@ test.each([
 test.each(Object.entries(WRONG_MEDIA))('%s is none', async (_name, file) => {
   expect(await judge(file)).toBeUndefined()
 })
+
+/** Pieces of a file, one after the other, until the walk refuses one. */
+function refusedAfter(begin: Buffer, piece: Buffer): number | undefined {
+  const walk = walkContainer()
+  expect(walk.push(begin)).toBe(true)
+  const most = Math.floor(10_000_000 / piece.length)
+  for (let i = 1; i <= most; i += 1) if (!walk.push(piece)) return i
+  return undefined
+}
+
+test.each([
+  ['chunks', riff([], { size: 9_999_992 }), chunk('junk', Buffer.alloc(0))],
+  ['pages', oggPage(2, 0, 0, Buffer.alloc(0)), oggPage(0, 0, 1, Buffer.alloc(0))],
+])(
+  'ten megabytes of empty %s are refused at the ten thousandth, in one piece or in many',
+  (_name, begin, piece) => {
+    // The beginning is a piece, too.
+    expect(refusedAfter(begin, piece)).toBe(10_000)
+    const whole = Buffer.concat([begin, ...Array(Math.floor(9_999_000 / piece.length)).fill(piece)])
+    const walk = walkContainer()
+    const reads = jest.spyOn(Buffer, 'concat')
+    expect(walk.push(whole)).toBe(false)
+    // Nothing but its beginning was copied.
+    expect(reads.mock.calls.length).toBeLessThan(3)
+    reads.mockRestore()
+  },
+)
 
 test('it does not matter in which pieces a file comes', () => {
   const files = [wav({ seconds: 1 }), opus(), ...Object.values(WRONG_MEDIA)]
