@@ -5,6 +5,7 @@ import * as webhooks from './20261121090200-webhooks.ts'
 import * as licenses from './20261121120000-licenses.ts'
 import * as appApi from './20261121150000-app-api.ts'
 import * as chat from './20261127000000-chat.ts'
+import * as sipDomains from './20261127010000-sip-domains.ts'
 
 /** All migrations in their order; a merged one is never edited. */
 export const migrations = {
@@ -15,4 +16,5 @@ export const migrations = {
   '20261121120000-licenses': licenses,
   '20261121150000-app-api': appApi,
   '20261127000000-chat': chat,
+  '20261127010000-sip-domains': sipDomains,
 }

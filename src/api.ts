@@ -70,7 +70,7 @@ const featureRoutes = (context: Context): Route[] => [
   ...extensionRoutes(context),
   ...extensionDeviceRoutes(context),
   ...callRecordRoutes(context),
-  ...settingsRoutes(context),
+  ...settingsRoutes({ ...context, ...context.config }),
   ...appLoginRoutes(context),
   ...sessionRoutes(context),
   ...meRoutes(context),

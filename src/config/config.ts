@@ -7,6 +7,7 @@ import { readApp } from './app-variables.ts'
 import type { Env } from './env.ts'
 import { ConfigError, createReader, type Reader } from './faults.ts'
 import { isPrivateKey } from './private-key.ts'
+import { readSharedAppHosts } from './shared-app-hosts.ts'
 import { type BucketKey, readBucketKey, readVoicemail, type VoicemailConfig } from './voicemail-variables.ts'
 import { readWebhookNetworks } from './webhook-networks.ts'
 
@@ -24,6 +25,8 @@ export interface Config {
   /** How long the push log is kept. */
   readonly pushLogDays: number
   readonly voicemail: VoicemailConfig
+  /** Hosts that no tenant may claim. */
+  readonly sharedAppHosts: readonly string[]
   /** For pushes of a licence that has ended, and of one that cannot be looked up. */
   readonly licenseGraceMs: number
   /** An installation not seen for so long is dead. */
@@ -97,6 +100,7 @@ function readValues(reader: Reader, shape: Shape, secrets: Secrets): Config {
     pushPrivacy: reader.choice('PUSH_PRIVACY', PRIVACY_MODES),
     pushLogDays: reader.integer('PUSH_LOG_DAYS', 1, 3_650),
     voicemail: readVoicemail(reader, resolve(reader.text('DATA_DIR') ?? '')),
+    sharedAppHosts: readSharedAppHosts(reader),
     licenseGraceMs: reader.integer('LICENSE_GRACE_DAYS', 0, 365) * DAY,
     installationMs: reader.integer('INSTALLATION_DAYS', 1, 3_650) * DAY,
     rateLimits: reader.choice('RATE_LIMITS', ['on', 'off']) === 'on',

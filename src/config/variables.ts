@@ -54,6 +54,10 @@ export const VARIABLES = {
   VOICEMAIL_S3_ACCESS_KEY_ID: { meaning: 'The access key for the bucket.' },
   VOICEMAIL_S3_SECRET_ACCESS_KEY: { meaning: 'Its secret.', secret: true },
   VOICEMAIL_S3_SECRET_ACCESS_KEY_FILE: { meaning: 'A file with that secret instead.' },
+  SHARED_APP_HOSTS: {
+    meaning:
+      'Names under which the apps of several tenants ask: `push.example.com,gw.example.com`. No PBX can take one as its `app_host` or SIP domain.',
+  },
   LICENSE_GRACE_DAYS: {
     meaning: 'How long pushes go on after a licence ended, and while the licences cannot be read.',
     default: '7',

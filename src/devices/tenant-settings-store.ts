@@ -24,8 +24,8 @@ export interface TenantSettingsChange {
 }
 
 const COLUMNS = ['app_host', 'sip_domain', 'sip_port', 'sip_tls_port', 'sip_transport'] as const
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const UNIQUE_VIOLATION = '23505'
+/** Another tenant is found by this name, be it as the one or as the other. */
+export type HostTaken = 'app_host_taken' | 'sip_domain_taken'
 
 export function createTenantSettingsStore(db: Knex) {
   return {
@@ -42,27 +42,45 @@ export function createTenantSettingsStore(db: Knex) {
       return (await db('tenants').first('id')) !== undefined
     },
 
-    /** What is undefined stays. `taken`: another tenant has this host. */
-    async change(
+    /** What is undefined stays. */
+    change: (
       tenantId: string,
       change: TenantSettingsChange,
-    ): Promise<TenantSettings | 'taken' | undefined> {
-      const update = toRow(change)
-      if (Object.keys(update).length === 0) return this.find(tenantId)
-      try {
-        const [row] = await db('tenants')
-          .where({ id: tenantId })
-          .update(update)
-          .returning([...COLUMNS])
+    ): Promise<TenantSettings | HostTaken | undefined> =>
+      db.transaction(async (trx) => {
+        const update = toRow(change)
+        const taken = await whatIsTaken(trx, tenantId, update)
+        if (taken) return taken
+        const [row] =
+          Object.keys(update).length === 0
+            ? await trx('tenants').select<Row[]>(COLUMNS).where({ id: tenantId })
+            : await trx('tenants')
+                .where({ id: tenantId })
+                .update(update)
+                .returning([...COLUMNS])
         return row && fromRow(row)
-      } catch (error) {
-        if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return 'taken'
-        throw error
-      }
-    },
+      }),
   }
 }
 export type TenantSettingsStore = ReturnType<typeof createTenantSettingsStore>
+
+async function whatIsTaken(
+  trx: Knex,
+  tenantId: string,
+  { app_host: host, sip_domain: domain }: Partial<Row>,
+): Promise<HostTaken | undefined> {
+  if (!host && !domain) return undefined
+  // A name in one column and the same in the other is no conflict to an index: those who change names take turns.
+  await trx.raw(`SELECT pg_advisory_xact_lock(hashtext('names of tenants'))`)
+  const isOthers = async (name: string) =>
+    (await trx('tenants')
+      .first('id')
+      .whereNot({ id: tenantId })
+      .where((by) => by.where({ app_host: name }).orWhere({ sip_domain: name }))) !== undefined
+  if (host && (await isOthers(host))) return 'app_host_taken'
+  if (domain && (await isOthers(domain))) return 'sip_domain_taken'
+  return undefined
+}
 
 interface Row {
   app_host: string | null

@@ -88,6 +88,8 @@ export const PROBLEMS = {
   idempotency_conflict: { status: 409, sentence: 'this Idempotency-Key was used with another request' },
   license_ambiguous: { status: 409, sentence: 'several licences have a key with this prefix: give the id' },
   app_host_taken: { status: 409, sentence: 'app_host belongs to another tenant' },
+  app_host_shared: { status: 409, sentence: 'this host is shared, and no tenant can have it alone' },
+  sip_domain_taken: { status: 409, sentence: 'sip.domain belongs to another tenant' },
   license_revoked: { status: 409, sentence: 'the licence is revoked, and stays so' },
   license_not_in_force: { status: 409, sentence: 'the licence is not in force' },
   license_perpetual: { status: 409, sentence: 'the licence has no end that could be put off' },

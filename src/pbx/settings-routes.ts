@@ -5,23 +5,26 @@ import {
   type TenantSettingsStore,
 } from '../devices/tenant-settings-store.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
+import { HOST_NAME } from '../lib/host-name.ts'
 import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 import type { PbxKey } from './pbx-key-store.ts'
 
 export interface SettingsRouteDeps {
   pbxAuth: AuthScheme<PbxKey>
   tenantSettings: TenantSettingsStore
+  /** By whose name several tenants are asked: who had one alone would get the logins of all. */
+  sharedAppHosts: readonly string[]
 }
 
 const tag = 'PBX'
 const path = '/api/v1/pbx/settings'
 const problems = ['invalid_request', 'unauthorized', 'invalid_credentials', 'store_unavailable'] as const
 
-/** A name or an address; names are the same in any case (RFC 4343). */
 const Host = z
   .string()
   .max(253)
-  .regex(/^([a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])$/i, 'must be a host name or an address')
+  .regex(HOST_NAME, 'must be a host name or an address')
   .transform((host) => host.toLowerCase())
 const Port = z.int().min(1).max(65_535)
 
@@ -60,7 +63,9 @@ const describeSettings = ({ appHost, sip }: TenantSettings): z.input<typeof Sett
 })
 
 /** What a PBX tells of itself for the apps of its extensions. */
-export const settingsRoutes = ({ pbxAuth, tenantSettings }: SettingsRouteDeps): Route[] => [
+export const settingsRoutes = (deps: SettingsRouteDeps): Route[] => [readSettings(deps), changeSettings(deps)]
+
+const readSettings = ({ pbxAuth, tenantSettings }: SettingsRouteDeps): Route =>
   route({
     method: 'get',
     path,
@@ -70,35 +75,36 @@ export const settingsRoutes = ({ pbxAuth, tenantSettings }: SettingsRouteDeps): 
     replies: [{ status: 200, description: 'As it is.', schema: Settings }],
     problems: [...problems, 'unknown_tenant'],
     async handler({ caller }) {
-      const settings = await tenantSettings.find(caller.tenantId)
+      const settings = await orStoreAway(tenantSettings.find(caller.tenantId))
       if (!settings) throw new Problem('unknown_tenant')
       return { data: describeSettings(settings) }
     },
-  }),
+  })
+
+const changeSettings = (deps: SettingsRouteDeps): Route =>
   route({
     method: 'put',
     path,
     tag,
     summary: 'Change what the apps of this tenant are told',
     description: 'What is not given stays.',
-    auth: pbxAuth,
+    auth: deps.pbxAuth,
     body: SettingsBody,
     replies: [{ status: 200, description: 'As it is now.', schema: Settings }],
-    problems: [...problems, 'unknown_tenant', 'app_host_taken'],
+    problems: [...problems, 'unknown_tenant', 'app_host_taken', 'app_host_shared', 'sip_domain_taken'],
     async handler({ caller, body }) {
-      const { sip } = body
-      const settings = await tenantSettings.change(caller.tenantId, {
-        appHost: body.app_host,
-        sip: sip && {
-          domain: sip.domain,
-          port: sip.port,
-          tlsPort: sip.tls_port,
-          transport: sip.transport,
-        },
-      })
+      const { app_host: appHost, sip } = body
+      if (isShared(deps, appHost)) throw new Problem('app_host_shared', { field: 'app_host' })
+      if (isShared(deps, sip?.domain)) throw new Problem('app_host_shared', { field: 'sip.domain' })
+      const { port, tls_port: tlsPort, transport, domain } = sip ?? {}
+      const change = { appHost, sip: { domain, port, tlsPort, transport } }
+      const settings = await orStoreAway(deps.tenantSettings.change(caller.tenantId, change))
       if (!settings) throw new Problem('unknown_tenant')
-      if (settings === 'taken') throw new Problem('app_host_taken', { field: 'app_host' })
+      if (settings === 'app_host_taken') throw new Problem(settings, { field: 'app_host' })
+      if (settings === 'sip_domain_taken') throw new Problem(settings, { field: 'sip.domain' })
       return { data: describeSettings(settings) }
     },
-  }),
-]
+  })
+
+const isShared = ({ sharedAppHosts }: SettingsRouteDeps, host: string | null | undefined): boolean =>
+  sharedAppHosts.includes((host ?? '').replace(/\.$/, ''))

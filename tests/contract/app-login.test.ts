@@ -238,6 +238,42 @@ describe('which tenant is meant', () => {
     await put({ app_host: 'pbx.theirs.example' }, asOther())
   })
 
+  test('a name by which another tenant is found can be had neither as host nor as SIP domain', async () => {
+    const domain = { sip: { domain: 'sip.ours.example' } }
+    for (const [body, code, field] of [
+      [domain, 'sip_domain_taken', 'sip.domain'],
+      [{ app_host: 'SIP.ours.example' }, 'app_host_taken', 'app_host'],
+      [{ sip: { domain: 'pbx.ours.example' } }, 'sip_domain_taken', 'sip.domain'],
+    ] as const) {
+      const { status, json } = await put(body, asOther())
+      expect([status, json.code, json.field]).toEqual([409, code, field])
+    }
+    expect((await put(domain)).status).toBe(200)
+    expect((await logIn(gateway, '2001@sip.ours.example', { password: 'of ours' })).status).toBe(200)
+    // Of those who want it at the same time, one gets it.
+    const wanted = { app_host: 'wanted.example', sip: { domain: 'wanted.example' } }
+    const statuses = (await Promise.all([put(wanted), put(wanted, asOther())])).map(({ status }) => status)
+    expect(statuses.sort()).toEqual([200, 409])
+    await put({ app_host: 'pbx.ours.example', ...domain })
+    await put({ app_host: 'pbx.theirs.example', sip: { domain: '' } }, asOther())
+  })
+
+  test('a name that all tenants share is nobody’s, so nobody keeps the others out', async () => {
+    await using shared = await startTestGateway({
+      ...{ backend: 'postgres', workers: false },
+      env: { SHARED_APP_HOSTS: 'Push.example, gw.example' },
+    })
+    for (const [body, field] of [
+      [{ app_host: 'push.example' }, 'app_host'],
+      [{ app_host: 'GW.example.' }, 'app_host'],
+      [{ sip: { domain: 'gw.example' } }, 'sip.domain'],
+    ] as const) {
+      const { status, json } = await shared.pbx('PUT', '/settings', { body })
+      expect([status, json.code, json.field]).toEqual([409, 'app_host_shared', field])
+    }
+    expect((await shared.pbx('PUT', '/settings', { body: { app_host: 'own.example' } })).status).toBe(200)
+  })
+
   test.each([
     ['a URL', { app_host: 'https://pbx.example' }, 'app_host'],
     ['a port of 0', { sip: { port: 0 } }, 'sip.port'],

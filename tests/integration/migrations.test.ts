@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import * as pushLogsByDay from '../../migrations/20261121090000-push-logs-by-day.ts'
+import * as sipDomains from '../../migrations/20261127010000-sip-domains.ts'
 import { migrations } from '../../migrations/index.ts'
 import { openDatabase } from '../../src/db/database.ts'
 import { revertTables } from '../../src/db/migrate.ts'
@@ -83,4 +85,20 @@ test('the rows of the push log survive the change to days and back', async () =>
     'push_logs_default',
   ])
   expect(places.every(({ token_state }) => token_state === 'dead')).toBe(true)
+})
+
+test('of tenants that have the same SIP domain, the oldest keeps it', async () => {
+  await using database = await cloneDatabase()
+  await using opened = new AsyncDisposableStack()
+  const db = opened.adopt(openDatabase(database.url), (open) => open.destroy())
+  await sipDomains.down(db)
+  const tenants = [3, 1, 2].map((day) => ({
+    ...{ id: randomUUID(), name: String(day), sip_domain: 'sip.example' },
+    created_at: new Date(day * DAY),
+  }))
+  await db('tenants').insert(tenants)
+  await sipDomains.up(db)
+  const domains = await db('tenants').select('name', 'sip_domain').orderBy('name')
+  expect(domains.map(({ sip_domain }) => sip_domain)).toEqual(['sip.example', '', ''])
+  await expect(db('tenants').update({ sip_domain: 'sip.example' })).rejects.toThrow('unique')
 })

@@ -173,3 +173,11 @@ test.each(Object.keys(VARIABLES))('%s left empty is like not set', (name) => {
     load(cluster).config,
   )
 })
+
+test('shared hosts are names, in any case', () => {
+  const { config } = load({ SHARED_APP_HOSTS: 'Push.example.com, gw.example.com,' }, 'embedded')
+  expect(config.sharedAppHosts).toEqual(['push.example.com', 'gw.example.com'])
+  expect(faultsOf({ ...cluster, SHARED_APP_HOSTS: 'a.example,https://b.example' })).toEqual([
+    'SHARED_APP_HOSTS: entry 2 must be a host name or an address',
+  ])
+})
