@@ -1,21 +1,23 @@
 import { apiRoutes } from '../../src/api.ts'
+import { ROLES, type Role } from '../../src/http/operator-roles.ts'
 import type { AuthScheme } from '../../src/http/route.ts'
-import { type Line, MATRIX, OPEN, type Target } from '../support/authorisation-matrix.ts'
+import { type Line, MATRIX, OPEN, type OperatorLine, type Target } from '../support/authorisation-matrix.ts'
 import { type Customer, givenWorld } from '../support/authorisation-world.ts'
 import { type Answer, startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { givenOperator } from '../support/operators.ts'
 
 /** Each route x each kind of caller x own and other people's things. A route that is not in the matrix fails the first test. */
 let gateway: TestGateway
-let operator: string
+const cookies: Partial<Record<Role, string>> = {}
 beforeAll(async () => {
   gateway = await startTestGateway({ backend: 'postgres', env: { RATE_LIMITS: 'off' } })
-  operator = (await givenOperator(gateway, 'admin')).cookie
+  for (const role of ROLES) cookies[role] = (await givenOperator(gateway, role)).cookie
 })
 afterAll(() => gateway[Symbol.asyncDispose]())
 
 type Kind = keyof typeof MATRIX
 const KINDS = Object.keys(MATRIX) as Kind[]
+const linesOf = (kind: Kind): readonly (Line | OperatorLine)[] => MATRIX[kind]
 
 const credentials = ({
   customer,
@@ -25,8 +27,9 @@ const credentials = ({
   'license-key': { 'x-license-key': customer.licenseKey },
   'pbx-key': { authorization: `Bearer ${customer.pbxKey}` },
   app: { authorization: owner.user.authorization },
-  operator: { cookie: operator },
+  operator: asOperator('admin'),
 })
+const asOperator = (role: Role) => ({ cookie: cookies[role] ?? '' })
 
 /** The request of a line about the things of `about`, by whoever has these credentials. */
 async function ask(line: Line, about: Target, headers: Record<string, string>): Promise<Answer> {
@@ -71,24 +74,33 @@ const targetsOf = (customers: readonly Customer[]): Target[] =>
 test('every route is in the matrix, under the kind of caller that it has', () => {
   const expected = KINDS.flatMap((kind) => MATRIX[kind].map(({ route }) => `${kind} ${route}`))
   const open = Object.keys(OPEN).map((route) => `none ${route}`)
-  const routes = apiRoutes(gateway.context)
-    .map(({ auth, method, path }) => `${auth.name} ${method.toUpperCase()} ${path}`)
-    // Roles of operators have matrices of their own: operator-licenses, push-search-routes, app-sessions.
-    .filter((route) => !route.startsWith('operator '))
+  const routes = apiRoutes(gateway.context).map(
+    ({ auth, method, path }) => `${auth.name} ${method.toUpperCase()} ${path}`,
+  )
   expect(routes.sort()).toEqual([...expected, ...open].sort())
 })
 
 describe.each(KINDS)('a route for callers with %s', (kind) => {
-  test.each(MATRIX[kind].map((line) => [line.route, line] as const))('%s', async (_route, line) => {
+  test.each(linesOf(kind).map((line) => [line.route, line] as const))('%s', async (_route, line) => {
     const world = await givenWorld(gateway)
     const [mine, colleague, stranger] = targetsOf(world)
     if (!mine || !colleague || !stranger) throw new Error('the world is too small')
 
     // Credentials of every other kind are none.
-    for (const other of ['none', ...KINDS.filter((name) => name !== kind), 'operator'] as const) {
+    for (const other of ['none', ...KINDS.filter((name) => name !== kind)] as const) {
       const { status, json } = await ask(line, mine, credentials(mine)[other])
       expect([other, status]).toEqual([other, kind === 'license-key' ? 400 : 401])
       expect(json.data).toBeNull()
+    }
+
+    // An operator needs the role, and may then look after every customer.
+    if ('least' in line) {
+      const roles = ROLES.slice(0, ROLES.indexOf(line.least))
+      for (const role of roles) {
+        const { status, json } = await ask(line, mine, asOperator(role))
+        expect([role, status, json.code]).toEqual([role, 403, 'forbidden'])
+      }
+      expect((await ask(line, stranger, asOperator(line.least))).status).toBe(line.ok)
     }
 
     // What is somebody else's is not there, and stays as it is.

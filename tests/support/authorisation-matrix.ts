@@ -1,3 +1,4 @@
+import type { Role } from '../../src/http/operator-roles.ts'
 import { newId } from '../../src/lib/ids.ts'
 import type { Customer, Owner } from './authorisation-world.ts'
 import { apnsToken, callId } from './gateway.ts'
@@ -25,8 +26,12 @@ export interface Line {
    * that have the same name. Absent: nothing in the request is anybody's.
    */
   foreign?: number | 'ids are chosen by the caller'
-  /** Roles of operators that may; all if absent. */
-  roles?: readonly ('operator' | 'admin')[]
+}
+
+/** A line of operators, who see all customers. */
+export interface OperatorLine extends Line {
+  /** Whoever has a role below this one is refused. */
+  least: Role
 }
 
 const number = ({ owner }: Target) => ({ number: owner.number })
@@ -198,6 +203,49 @@ const APP: readonly Line[] = [
   { route: 'GET /api/v1/app/directory', ok: 200 },
 ]
 
+const license = ({ customer }: Target) => ({ id: customer.licenseId })
+const extension = ({ customer, owner }: Target) => ({ tenant_id: customer.tenantId, extension: owner.number })
+const toLicense = (least: Role, name: string, body: Line['body'] = empty): OperatorLine => ({
+  ...{ route: `POST /api/v1/operator/licenses/{id}/${name}`, least, ok: 200, path: license, body },
+})
+const because = () => ({ reason: 'x' })
+
+const OPERATOR: readonly OperatorLine[] = [
+  { route: 'GET /api/v1/operator/pushes', least: 'viewer', ok: 200 },
+  {
+    route: 'GET /api/v1/operator/pushes/{id}',
+    ...{ least: 'viewer', ok: 200 },
+    path: ({ customer }) => ({ id: customer.push }),
+  },
+  { route: 'GET /api/v1/operator/licenses', least: 'viewer', ok: 200 },
+  { route: 'GET /api/v1/operator/licenses/{id}', least: 'viewer', ok: 200, path: license },
+  { route: 'GET /api/v1/operator/licenses/{id}/events', least: 'viewer', ok: 200, path: license },
+  toLicense('operator', 'suspend', because),
+  toLicense('operator', 'reinstate'),
+  toLicense('operator', 'renew', () => ({ never: true })),
+  toLicense('operator', 'export'),
+  toLicense('operator', 'transfer', ({ customer }) => ({ from: customer.installation, hostname: 'pbx7' })),
+  {
+    route: 'DELETE /api/v1/operator/licenses/{id}/installations/{instance_id}',
+    ...{ least: 'operator', ok: 200 },
+    path: (target) => ({ ...license(target), ...seat(target) }),
+  },
+  {
+    route: 'POST /api/v1/operator/licenses',
+    ...{ least: 'admin', ok: 201 },
+    body: () => ({ tenant_name: 'Acme', pbx_key: true, tier: 'standard' }),
+  },
+  {
+    route: 'PATCH /api/v1/operator/licenses/{id}',
+    ...{ least: 'admin', ok: 200, path: license },
+    body: () => ({ notes: 'x' }),
+  },
+  toLicense('admin', 'revoke', because),
+  toLicense('admin', 'rotate'),
+  { route: 'POST /api/v1/operator/extensions/unlock', least: 'operator', ok: 200, body: extension },
+  { route: 'POST /api/v1/operator/extensions/logout', least: 'operator', ok: 200, body: extension },
+]
+
 /** Routes whose callers may be anybody, and what they are for. Their own tests show that they give nothing away. */
 export const OPEN: Readonly<Record<string, string>> = {
   'POST /api/v1/app/auth': 'a login',
@@ -210,4 +258,4 @@ export const OPEN: Readonly<Record<string, string>> = {
   'GET /openapi.json': 'documentation',
 }
 
-export const MATRIX = { 'license-key': LICENSED, 'pbx-key': PBX, app: APP } as const
+export const MATRIX = { 'license-key': LICENSED, 'pbx-key': PBX, app: APP, operator: OPERATOR } as const

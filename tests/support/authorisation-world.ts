@@ -21,6 +21,7 @@ export interface Owner {
 
 export interface Customer {
   licenseKey: string
+  licenseId: string
   pbxKey: string
   tenantId: string
   installation: string
