@@ -160,7 +160,7 @@ function createFeatures(core: Core, releaser: Releaser) {
   const known = releaser.add(createExtensions({ ...core, ...licensing, passwords }), (open) =>
     open.deviceMoves.close(),
   )
-  const voicemail = releaser.add(createVoicemail(shared), async ({ badges, files }) => {
+  const voicemail = releaser.add(createVoicemail({ ...shared, ...licensing }), async ({ badges, files }) => {
     await Promise.all([badges.close(), files.idle()])
   })
   const pbxKeys = createPbxKeyStore(db)
@@ -190,7 +190,10 @@ function createFeatures(core: Core, releaser: Releaser) {
     pbxAuth: createPbxAuth({ pbxKeys, keyring, addressGuard: core.addressGuard, onError }),
     gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs, privacy: config.pushPrivacy }),
     reportRegistration: createReportRegistration({ ...shared, ...known, calls }),
-    wakeCall: createWakeCall({ ...shared, ...known, calls, hold, callEvents, privacy: config.pushPrivacy }),
+    wakeCall: createWakeCall({
+      ...{ ...shared, ...known, ...licensing },
+      ...{ calls, hold, callEvents, privacy: config.pushPrivacy },
+    }),
   }
 }
 

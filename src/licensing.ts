@@ -16,7 +16,10 @@ import { createLicenseLookup } from './license/license-lookup.ts'
 import { createLicenseRecords } from './license/license-records-store.ts'
 import type { LicenseSigning } from './license/license-signing.ts'
 import { createManageLicenses } from './license/manage-licenses.ts'
+import { createTenantLicenses } from './license/tenant-licenses.ts'
+import { createTenantPushes } from './license/tenant-pushes.ts'
 import type { AddressGuard } from './limits/address-guard.ts'
+import type { PushAllowances } from './limits/push-allowances.ts'
 import type { Events } from './observability/events.ts'
 import type { Webhooks } from './webhooks/webhooks.ts'
 
@@ -29,11 +32,12 @@ interface LicensingDeps {
   events: Events
   webhooks: Pick<Webhooks, 'announce'>
   addressGuard: AddressGuard
+  pushAllowances: PushAllowances
 }
 
 /** Wires the licence server: who may use the gateway, where, and for what. */
 export function createLicensing(core: LicensingDeps) {
-  const { config, events, clock, keyring, licenseSigning, addressGuard } = core
+  const { config, events, clock, keyring, licenseSigning, addressGuard, pushAllowances } = core
   const licenseRecords = createLicenseRecords(core.db)
   const onError = (error: unknown) => events.backgroundError('licenses', toError(error))
   const graceMs = config.licenseGraceMs
@@ -45,6 +49,7 @@ export function createLicensing(core: LicensingDeps) {
   const auth = { knownLicenses, clock, graceMs, events }
   const licenseAuth = createLicenseAuth({ ...auth, sightings })
   const licenseList = createLicenseListStore(core.db)
+  const tenantLicenses = createTenantLicenses({ licenses, clock, graceMs, staleMs: graceMs, onError })
   return {
     licenseRecords,
     licenseLookup: createLicenseLookup({ licenseRecords, licenseList, keyring, clock }),
@@ -59,6 +64,7 @@ export function createLicensing(core: LicensingDeps) {
     seatAuth: createLicenseAuth(auth),
     offlineAuth: entitled(licenseAuth, ['offline'], clock),
     answerSigner: createAnswerSigner(licenseSigning, clock),
+    tenantPushes: createTenantPushes({ tenantLicenses, pushAllowances, events }),
     webhookAuth: entitled(licenseAuth, ['webhooks'], clock),
     /** How many extensions a tenant may have; its licences count for as long as their pushes are let pass. */
     extensionLimit: (tenantId: string) => licenses.extensionsOf(tenantId, new Date(clock.now() - graceMs)),

@@ -7,6 +7,7 @@ import { createBadges, type UnreadCount } from './devices/badges.ts'
 import { createNotifyDevices } from './devices/notify-devices.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Keyring } from './lib/keyring.ts'
+import type { TenantPushes } from './limits/tenant-pushes.ts'
 import type { Events } from './observability/events.ts'
 import { createVoicemailBoxStore } from './pbx/voicemail-box-store.ts'
 import { createVoicemailMessageStore } from './pbx/voicemail-message-store.ts'
@@ -42,6 +43,7 @@ interface VoicemailDeps {
   submitMessage: SubmitMessage
   unreadCount: UnreadCount
   enqueueMessages: EnqueueMessages
+  tenantPushes: TenantPushes
 }
 
 /** Wires voicemail: from the PBX into the storage, from there to the app, and the news of it to the phones. */

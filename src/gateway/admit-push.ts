@@ -1,5 +1,6 @@
 import { Problem } from '../lib/problem.ts'
-import type { PushAllowances, Verdict } from '../limits/push-allowances.ts'
+import type { Verdict } from '../limits/judge-lane.ts'
+import type { PushAllowances } from '../limits/push-allowances.ts'
 import type { Licensed } from '../limits/push-limits.ts'
 import type { AnswerHeaders } from '../limits/rate-limit-headers.ts'
 import { LANE_OF, type Lane, type PushKind } from '../push/push-kinds.ts'

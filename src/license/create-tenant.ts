@@ -4,6 +4,7 @@ import { newId } from '../lib/ids.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { createLicense, type LicenseTerms } from './create-license.ts'
 import type { LicenseRecordsStore } from './license-records-store.ts'
+import type { PbxKeyRecords } from './pbx-key-store.ts'
 import type { TenantStore } from './tenant-store.ts'
 
 const PBX_KEY_PREFIX = 'wlpbx_'
@@ -22,9 +23,9 @@ export async function createTenant(
   { licenseRecords, keyring, clock }: { licenseRecords: LicenseRecordsStore; keyring: Keyring; clock: Clock },
   { name, ...terms }: NewTenant,
 ): Promise<{ tenantId: string; licenseId: string; licenseKey: string; pbxKey: string }> {
-  return licenseRecords.together(async ({ tenants, ...records }) => {
+  return licenseRecords.together(async ({ tenants, pbxKeys, ...records }) => {
     const tenantId = await addTenant(tenants, name)
-    const pbxKey = await addPbxKey(tenants, keyring, { id: tenantId, name })
+    const pbxKey = await addPbxKey(pbxKeys, keyring, { id: tenantId, name })
     const by = { actor: 'shell', now: clock.now() } as const
     const { license, key } = await createLicense(records, keyring, { ...terms, tenantId }, by)
     return { tenantId, licenseId: license.id, licenseKey: key, pbxKey }
@@ -39,14 +40,16 @@ export async function addTenant(tenants: TenantStore, name: string): Promise<str
 
 /** The key is in clear here and nowhere else. */
 export async function addPbxKey(
-  tenants: TenantStore,
+  pbxKeys: Pick<PbxKeyRecords, 'insert'>,
   keyring: Keyring,
   tenant: { id: string; name: string },
 ): Promise<string> {
   // 160 random bits.
   const key = `${PBX_KEY_PREFIX}${randomBytes(20).toString('hex')}`
-  await tenants.insertPbxKey(tenant.id, tenant.name, {
+  await pbxKeys.insert({
     id: newId(),
+    tenantId: tenant.id,
+    name: tenant.name,
     keyHash: keyring.pbxKeyHash(key),
     keyPrefix: key.slice(0, PREFIX_LENGTH),
   })

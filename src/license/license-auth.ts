@@ -7,7 +7,7 @@ import type { KeyedLicense } from './license.ts'
 import { refusalOf } from './license-checks.ts'
 import { refuse } from './license-refusal.ts'
 import { instanceIdOf, keyInBody } from './license-request.ts'
-import { tellWarnings, warningsOf } from './license-warnings.ts'
+import { countGrace, tellWarnings, warningsOf } from './license-warnings.ts'
 
 export interface LicenseAuthDeps {
   knownLicenses: Pick<KnownLicenses, 'find'>
@@ -37,10 +37,7 @@ export function createLicenseAuth(deps: LicenseAuthDeps): AuthScheme<KeyedLicens
       if (refusal || !facts.license) throw refuse('license_invalid', refusal)
       const warnings = warningsOf(judged)
       tellWarnings(request, warnings)
-      for (const { code } of warnings) {
-        if (code === 'EXPIRED') events.licenseGrace('expired')
-        if (code === 'UNVERIFIED') events.licenseGrace('store_unavailable')
-      }
+      countGrace(events, warnings)
       sightings?.saw(facts.license.id, instanceId)
       return facts.license
     },

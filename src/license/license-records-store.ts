@@ -4,11 +4,13 @@ import { createInstallationStore, type InstallationStore } from './installation-
 import type { License } from './license.ts'
 import { createLicenseEventStore, type LicenseEventStore } from './license-event-store.ts'
 import { createLicenseStore, type LicenseStore } from './license-store.ts'
+import { createPbxKeyRecords, type PbxKeyRecords } from './pbx-key-store.ts'
 import { createTenantStore, type TenantStore } from './tenant-store.ts'
 
 /** All that is kept of licences and of whom they belong to. */
 export interface LicenseRecords {
   tenants: TenantStore
+  pbxKeys: PbxKeyRecords
   licenses: LicenseStore
   installations: InstallationStore
   events: LicenseEventStore
@@ -17,6 +19,7 @@ export interface LicenseRecords {
 
 const recordsOf = (db: Knex): LicenseRecords => ({
   tenants: createTenantStore(db),
+  pbxKeys: createPbxKeyRecords(db),
   licenses: createLicenseStore(db),
   installations: createInstallationStore(db),
   events: createLicenseEventStore(db),

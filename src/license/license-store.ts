@@ -18,6 +18,9 @@ export interface LicenseKey {
   expiresAt?: number
 }
 
+/** A tenant has one or a few. */
+const OF_TENANT = 100
+
 /** Licences and their keys. Who changes one does it together with its event, see `license-records-store.ts`. */
 export function createLicenseStore(db: Knex) {
   return {
@@ -39,6 +42,16 @@ export function createLicenseStore(db: Knex) {
         .where({ id })
       const row = await (lock ? query.forUpdate() : query)
       return row && fromLicenseRow(row)
+    },
+
+    /** The newest first. Beyond so many, those that were revoked are the ones to miss. */
+    async ofTenant(tenantId: string): Promise<License[]> {
+      const rows = await db('licenses')
+        .select(...LICENSE_COLUMNS)
+        .where({ tenant_id: tenantId })
+        .orderByRaw('licenses.revoked_at IS NOT NULL, licenses.created_at DESC, licenses.id DESC')
+        .limit(OF_TENANT)
+      return rows.map(fromLicenseRow)
     },
 
     async insert(license: License, notes = ''): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Events } from '../observability/events.ts'
 import type { LicenseFacts } from './license-checks.ts'
 import { graceOf } from './license-checks.ts'
 
@@ -16,6 +17,14 @@ export function warningsOf(facts: LicenseFacts & { isStale: boolean }): LicenseW
     ...(keyUntil === undefined ? [] : [{ code: 'KEY_REPLACED' as const, until: keyUntil }]),
     ...(facts.isStale ? [{ code: 'UNVERIFIED' as const }] : []),
   ]
+}
+
+/** In the metric of pushes that only a grace lets pass. */
+export function countGrace(events: Pick<Events, 'licenseGrace'>, warnings: readonly LicenseWarning[]): void {
+  for (const { code } of warnings) {
+    if (code === 'EXPIRED') events.licenseGrace('expired')
+    if (code === 'UNVERIFIED') events.licenseGrace('store_unavailable')
+  }
 }
 
 /** Tells them in `X-License-Warning`, such as `KEY_REPLACED; until=2026-11-28T00:00:00.000Z`. */

@@ -176,14 +176,14 @@ const dataOf = ({ license, action, details }: Step, now: number) => ({
 async function createFor(deps: ManageLicensesDeps, wanted: NewLicense, actor: Actor): Promise<Created> {
   const { licenseRecords, keyring, clock } = deps
   return licenseRecords.together(async (records) => {
-    const { tenants } = records
+    const { tenants, pbxKeys } = records
     const isNew = 'tenantName' in wanted
     if (!isNew && !(await tenants.exists(wanted.tenantId)))
       throw new Problem('unknown_tenant', { field: 'tenant_id' })
     const tenantId = isNew ? await addTenant(tenants, wanted.tenantName) : wanted.tenantId
     const made = await createLicense(records, keyring, { ...wanted, tenantId }, { actor, now: clock.now() })
     if (!isNew || !wanted.withPbxKey) return made
-    return { ...made, pbxKey: await addPbxKey(tenants, keyring, { id: tenantId, name: wanted.tenantName }) }
+    return { ...made, pbxKey: await addPbxKey(pbxKeys, keyring, { id: tenantId, name: wanted.tenantName }) }
   })
 }
 

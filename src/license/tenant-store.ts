@@ -1,11 +1,5 @@
 import type { Knex } from 'knex'
 
-export interface NewPbxKey {
-  id: string
-  keyHash: string
-  keyPrefix: string
-}
-
 export function createTenantStore(db: Knex) {
   return {
     async insert(tenant: { id: string; name: string }): Promise<void> {
@@ -14,16 +8,6 @@ export function createTenantStore(db: Knex) {
 
     async exists(id: string): Promise<boolean> {
       return (await db('tenants').first('id').where({ id })) !== undefined
-    },
-
-    async insertPbxKey(tenantId: string, name: string, key: NewPbxKey): Promise<void> {
-      await db('pbx_keys').insert({
-        id: key.id,
-        tenant_id: tenantId,
-        name,
-        key_hash: key.keyHash,
-        key_prefix: key.keyPrefix,
-      })
     },
   }
 }

@@ -1,4 +1,5 @@
 import { MINUTE, SECOND } from '../lib/units.ts'
+import type { Count } from './counters.ts'
 import { createRecentMap } from './recent-map.ts'
 import {
   askStore,
@@ -27,6 +28,8 @@ export interface Allowances {
   peek(key: string, terms: Terms): Grant
   /** What the store knows, without using any; what this node knows if that is away. */
   look(key: string, terms: Terms): Promise<Grant>
+  /** Asks the store how many are used, unless that was heard just now: who asks then for some of many need not wait. */
+  prepare(key: string, terms: Terms): void
   /** Gives back what was granted in this window and not used after all. */
   giveBack(key: string, count: number): void
   /** As if none had been asked for. */
@@ -98,6 +101,22 @@ export function createAllowances(deps: SharedCountDeps): Allowances {
         })
       }
       return tell(state, 0, limit, clock)
+    },
+
+    prepare(key, { windowSeconds }) {
+      const state = stateOf(key, windowSeconds)
+      const { heardAt, endsAt } = state
+      if (counters.isAway() || state.isAsking || clock.monotonic() - heardAt <= FRESH_MS) return
+      const askedAt = clock.monotonic()
+      const learn = (found: Count | undefined) => {
+        // Who asked meanwhile knows better.
+        if (state.isAsking || state.heardAt !== heardAt || state.endsAt !== endsAt) return
+        state.total = Math.max(found?.total ?? 0, state.own - state.uncounted)
+        state.heardAt = clock.monotonic()
+        if (found) state.endsAt = askedAt + found.msLeft
+      }
+      // The counters tell of a failure themselves.
+      counters.read(key).then(learn, () => undefined)
     },
 
     giveBack(key, count) {

@@ -1,34 +1,26 @@
-import type { Clock } from '../lib/clock.ts'
 import { Problem } from '../lib/problem.ts'
-import { MINUTE } from '../lib/units.ts'
 import type { Events } from '../observability/events.ts'
 import type { Lane } from '../push/push-kinds.ts'
-import type { Allowances, Terms } from './allowance.ts'
-import { BURST_SECONDS, endOfDay, type Licensed, pushLimits, secondsOf } from './push-limits.ts'
-import type { QuotaWarnings } from './quota-warnings.ts'
-import { type AnswerHeaders, leftOf, setRateLimitHeaders, warnOfQuota } from './rate-limit-headers.ts'
-import type { Grant } from './shared-count.ts'
+import {
+  createLaneJudge,
+  type Judged,
+  type LaneJudge,
+  type LaneJudgeDeps,
+  type Verdict,
+} from './judge-lane.ts'
+import { BURST_SECONDS, type Licensed } from './push-limits.ts'
+import { type AnswerHeaders, leftOf, setRateLimitHeaders } from './rate-limit-headers.ts'
 
 /** Who writes down what was asked for; see `GET /v1/license/usage`. */
 export interface UsageRecorder {
   add(licenseId: string, lane: Lane, pushes: { accepted: number; refused: number }): void
 }
 
-export interface PushAllowancesDeps {
-  allowances: Allowances
+export interface PushAllowancesDeps extends LaneJudgeDeps {
   usage: UsageRecorder
-  warnings: QuotaWarnings
-  clock: Clock
   events: Pick<Events, 'pushesRefused'>
   /** False: nothing is refused, and what is pushed is still written down. */
   isOn: boolean
-}
-
-export interface Verdict {
-  /** How many of those asked for, the first ones. */
-  granted: number
-  /** Why not the others; a new one each time, as each has its own id. */
-  refusal(): Problem
 }
 
 /** How a lane of a licence stands. Times are milliseconds since the epoch. */
@@ -39,46 +31,12 @@ export interface LaneStanding {
 
 /** How many pushes of each lane. */
 type Wanted = Partial<Record<Lane, number>>
-interface Judged {
-  verdict: Verdict
-  lane: Lane
-  burst: Grant
-  day: Grant
-}
 
 /** What licences may push, counted over all nodes; each lane by itself. */
 export function createPushAllowances(deps: PushAllowancesDeps) {
-  const { allowances, usage, warnings, clock, events, isOn } = deps
-
-  const termsOf = (licensed: Licensed, lane: Lane) => {
-    const { burst, day } = pushLimits(licensed)[lane]
-    const now = clock.now()
-    const resetsAt = endOfDay(now)
-    const resetMs = resetsAt - now
-    return {
-      burst: entry(`burst.${lane}.${licensed.id}`, burst, BURST_SECONDS),
-      day: entry(`day.${lane}.${licensed.id}.${resetsAt}`, day, secondsOf(resetMs)),
-      resetMs,
-      resetsAt,
-    }
-  }
-
-  const judge = async (licensed: Licensed, lane: Lane, count: number): Promise<Judged> => {
-    const terms = termsOf(licensed, lane)
-    let day = allowances.peek(...terms.day)
-    // Who has no quota left is told so, and not to come back in some seconds.
-    const isSpent = day.used >= day.limit
-    const burst = isSpent
-      ? allowances.peek(...terms.burst)
-      : await allowances.ask(terms.burst[0], count, terms.burst[1])
-    if (burst.granted > 0) day = await allowances.ask(terms.day[0], burst.granted, terms.day[1])
-    day = { ...day, resetMs: terms.resetMs }
-    const { granted } = day
-    const isDay = day.used >= day.limit && granted < Math.max(burst.granted, 1)
-    if (granted < count) events.pushesRefused(lane, isDay ? 'day' : 'burst', count - granted)
-    const refusal = () => (isDay ? quotaProblem(lane, day) : burstProblem(lane, burst))
-    return { verdict: { granted, refusal }, lane, burst, day }
-  }
+  const { allowances, usage, events, isOn } = deps
+  const laneJudge = createLaneJudge(deps)
+  const { termsOf, judge, warn } = laneJudge
 
   return {
     /** Takes as many pushes as there are left, and tells the answer how things stand. */
@@ -93,12 +51,42 @@ export function createPushAllowances(deps: PushAllowancesDeps) {
         usage.add(licensed.id, lane, { accepted: granted, refused: count - granted })
         verdicts[lane] = judged?.verdict ?? { ...NOTHING_WANTED, granted }
         if (!judged) continue
-        warnOfQuota(answer, lane, judged.day)
-        warnings.note(licensed, lane, judged.day)
+        if (granted < count) events.pushesRefused(lane, judged.limit, count - granted)
+        warn(licensed, judged, answer)
         if (!nearest || leftOf(judged) < leftOf(nearest)) nearest = judged
       }
       if (nearest) setRateLimitHeaders(answer, nearest)
       return verdicts
+    },
+
+    /**
+     * Of the licences of one owner: what the first has not left, the next one gives.
+     *
+     * @returns the licence of each push that may go; throws why not when that is none
+     */
+    takeOfSeveral: (
+      licenses: readonly Licensed[],
+      lane: Lane,
+      count: number,
+      answer: AnswerHeaders,
+    ): Promise<string[]> => takeInTurn(deps, laneJudge, { licenses, lane, count }, answer),
+
+    /** These were not pushed after all. */
+    giveBack(licenses: readonly Licensed[], lane: Lane, licenseIds: readonly string[]): void {
+      for (const licensed of licenses) {
+        const count = licenseIds.filter((id) => id === licensed.id).length
+        if (count === 0) continue
+        usage.add(licensed.id, lane, { accepted: -count, refused: 0 })
+        const { burst, day } = termsOf(licensed, lane)
+        if (isOn) for (const [key] of [burst, day]) allowances.giveBack(key, count)
+      }
+    },
+
+    /** For who will take some in a moment, and does not want to wait then. */
+    prepare(licensed: Licensed, lane: Lane): void {
+      if (!isOn) return
+      const { burst, day } = termsOf(licensed, lane)
+      for (const entry of [burst, day]) allowances.prepare(...entry)
     },
 
     /** Tells the answer to what is not counted how things stand. */
@@ -125,23 +113,28 @@ export type PushAllowances = ReturnType<typeof createPushAllowances>
 const LANES = ['calls', 'messages'] as const satisfies Lane[]
 const NOTHING_WANTED: Verdict = { granted: 0, refusal: () => new Problem('rate_limited') }
 
-const entry = (key: string, limit: number, windowSeconds: number): [string, Terms] => [
-  key,
-  { limit, windowSeconds },
-]
-
-const burstProblem = (lane: Lane, { limit, resetMs }: Grant): Problem =>
-  new Problem('rate_limited', {
-    retryAfter: secondsOf(resetMs),
-    extra: {
-      hint: `this licence may push ${limit} ${lane} in ${BURST_SECONDS} seconds: the next ${limit} in ${secondsOf(resetMs)} s`,
-    },
-  })
-
-const quotaProblem = (lane: Lane, { limit, resetMs }: Grant): Problem =>
-  new Problem('quota_exceeded', {
-    retryAfter: secondsOf(resetMs),
-    extra: {
-      hint: `this licence may push ${limit} ${lane} a day: the next ${limit} at midnight UTC, in ${Math.ceil(resetMs / MINUTE)} min`,
-    },
-  })
+async function takeInTurn(
+  { usage, events, isOn }: PushAllowancesDeps,
+  { judge, warn }: LaneJudge,
+  { licenses, lane, count }: { licenses: readonly Licensed[]; lane: Lane; count: number },
+  answer: AnswerHeaders,
+): Promise<string[]> {
+  const taken: string[] = []
+  let last: Judged | undefined
+  for (const licensed of licenses) {
+    const wanted = count - taken.length
+    if (wanted === 0) break
+    last = isOn ? await judge(licensed, lane, wanted) : undefined
+    const accepted = last?.verdict.granted ?? wanted
+    if (accepted > 0) usage.add(licensed.id, lane, { accepted, refused: 0 })
+    taken.push(...Array<string>(accepted).fill(licensed.id))
+    if (last) warn(licensed, last, answer)
+  }
+  if (last) setRateLimitHeaders(answer, last)
+  const refused = count - taken.length
+  if (!last || refused === 0) return taken
+  events.pushesRefused(lane, last.limit, refused)
+  usage.add(licenses[0]?.id ?? '', lane, { accepted: 0, refused })
+  if (taken.length === 0) throw last.verdict.refusal()
+  return taken
+}

@@ -108,8 +108,8 @@ export type Events = ReturnType<typeof createEvents>
 /** What somebody wanted too much of. */
 function limitEvents(logger: Logger, metrics: Metrics) {
   return {
-    /** Pushes beyond what a licence may push: in a short window (`burst`) or in a day. */
-    pushesRefused(lane: Lane, limit: 'burst' | 'day', count: number): void {
+    /** Pushes beyond what a licence may push: in a short window (`burst`), in a day, or at all (`license`). */
+    pushesRefused(lane: Lane, limit: 'burst' | 'day' | 'license', count: number): void {
       metrics.pushesRefused.inc({ lane, limit }, count)
     },
 

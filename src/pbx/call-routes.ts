@@ -51,7 +51,7 @@ const startCall = ({ pbxAuth, wakeCall, holdMs, pushTtlMs }: CallRouteDeps): Rou
     tag,
     summary: 'Wake the phones of an extension for a call',
     description:
-      'With `Prefer: wait=N` the answer comes when a phone has registered, when none can, or after N seconds; without it, at once. The same call_id and extension again joins the call: after a node died, ask another one. An extension takes 30 new calls a minute.',
+      'With `Prefer: wait=N` the answer comes when a phone has registered, when none can, or after N seconds; without it, at once. The same call_id and extension again joins the call: after a node died, ask another one. An extension takes 30 new calls a minute. The licence of the tenant must be in force and include `calls`; each phone that is pushed to counts as one of them.',
     auth: pbxAuth,
     headers: {
       Prefer,
@@ -63,13 +63,16 @@ const startCall = ({ pbxAuth, wakeCall, holdMs, pushTtlMs }: CallRouteDeps): Rou
       'invalid_request',
       'unauthorized',
       'invalid_credentials',
+      'license_invalid',
+      'not_entitled',
       'unknown_extension',
       'rate_limited',
+      'quota_exceeded',
       'too_many_holds',
       'queue_unavailable',
       'store_unavailable',
     ],
-    async handler({ body, caller, headers, signal }) {
+    async handler({ body, caller, headers, signal, ...answer }) {
       // `wait=0` asks for an answer at once, and not for a call that is over at once.
       const wait = waitOf(headers.prefer, holdMs) || undefined
       const request = {
@@ -81,8 +84,8 @@ const startCall = ({ pbxAuth, wakeCall, holdMs, pushTtlMs }: CallRouteDeps): Rou
       }
       const woken =
         wait === undefined
-          ? await wakeCall.start(caller.tenantId, request)
-          : await wakeCall.wake(caller.tenantId, request, wait, signal)
+          ? await wakeCall.start(caller.tenantId, request, answer)
+          : await wakeCall.wake(caller.tenantId, request, { waitMs: wait, signal, answer })
       return answerCall(woken, headers.accept)
     },
   })

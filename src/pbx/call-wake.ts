@@ -12,7 +12,16 @@ export interface CallWake {
   /** Nothing is sent for the call after this. */
   expiresAt: number
   dnd: boolean
-  pushes: readonly { pushId: string; deviceId: string; deviceKey: string; provider: string }[]
+  pushes: readonly CallPush[]
+}
+
+export interface CallPush {
+  pushId: string
+  deviceId: string
+  deviceKey: string
+  provider: string
+  /** On whose account it goes. */
+  licenseId?: string
 }
 
 /** A SIP contact that a mobile phone has registered. */

@@ -1,41 +1,25 @@
-import type { CallToken, PhoneStore } from '../devices/phone-store.ts'
-import { tokenContext } from '../devices/register-device.ts'
+import type { PhoneStore } from '../devices/phone-store.ts'
 import type { Clock } from '../lib/clock.ts'
 import { within } from '../lib/deadline.ts'
-import { callUuid, derivedId } from '../lib/ids.ts'
-import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
+import type { AnswerHeaders } from '../limits/rate-limit-headers.ts'
 import type { RateLimit } from '../limits/rate-limits.ts'
+import type { TenantAllowance, TenantPushes } from '../limits/tenant-pushes.ts'
 import type { Events } from '../observability/events.ts'
-import type { PushOf } from '../push/push.ts'
-import type { Privacy } from '../push/push-kinds.ts'
-import type { SubmitCall } from '../push/submit-call.ts'
 import type { CallEvents } from './call-events.ts'
+import { type CallPushDeps, type CallRequest, newCall, pushAll } from './call-pushes.ts'
 import type { CallSignals } from './call-signals.ts'
-import { type CallWake, freshContacts, outcomeOf } from './call-wake.ts'
+import { type CallPush, type CallWake, freshContacts, outcomeOf } from './call-wake.ts'
 import type { Hold, HoldResult } from './hold.ts'
 
-export interface CallRequest {
-  callId: string
-  extension: string
-  callerId: string
-  callerName?: string
-  /** Milliseconds the call is worth a push. */
-  ttlMs: number
-}
-
-export interface WakeCallDeps {
+export interface WakeCallDeps extends CallPushDeps {
   phones: PhoneStore
-  calls: CallSignals
   hold: Hold
   callEvents: CallEvents
   extensionCalls: RateLimit
-  submitCall: SubmitCall
-  keyring: Keyring
+  tenantPushes: TenantPushes
   events: Events
   clock: Clock
-  /** What Apple and Google may read of a call. */
-  privacy: Privacy
 }
 
 export interface WokenCall extends HoldResult {
@@ -47,14 +31,15 @@ export interface WokenCall extends HoldResult {
 export function createWakeCall(deps: WakeCallDeps) {
   const { calls, hold, callEvents, clock, events } = deps
 
-  const started = async (tenantId: string, request: CallRequest) => {
-    const { dnd, tokens } = await reachable(
-      'store_unavailable',
-      findPhones(deps, tenantId, request.extension),
-    )
+  const started = async (tenantId: string, request: CallRequest, answer: AnswerHeaders) => {
+    const found = findPhones(deps, tenantId, request.extension)
+    // Looked for meanwhile, and judged after the licence.
+    found.catch(() => undefined)
+    const allowance = await reachable('store_unavailable', deps.tenantPushes.admit(tenantId, 'calls', answer))
+    const { dnd, tokens } = await reachable('store_unavailable', found)
     const call = await reachable(
       'queue_unavailable',
-      startLimited(deps, newCall(tenantId, request, dnd, tokens, clock.now())),
+      startLimited(deps, newCall(tenantId, request, dnd, tokens, clock.now()), allowance),
     )
     return { call, pushAll: () => pushAll(deps, request, call, tokens) }
   }
@@ -64,11 +49,10 @@ export function createWakeCall(deps: WakeCallDeps) {
     async wake(
       tenantId: string,
       request: CallRequest,
-      waitMs: number,
-      signal: AbortSignal,
+      { waitMs, signal, answer }: { waitMs: number; signal: AbortSignal; answer: AnswerHeaders },
     ): Promise<WokenCall> {
       const begin = clock.monotonic()
-      const { call, pushAll } = await started(tenantId, request)
+      const { call, pushAll } = await started(tenantId, request, answer)
       // Joined on another node after the first one died: the caller has been listening since the call began.
       const passed = Math.max(0, clock.now() - call.startedAt)
       const deadline = begin + Math.max(0, waitMs - passed)
@@ -79,8 +63,8 @@ export function createWakeCall(deps: WakeCallDeps) {
     },
 
     /** Starts the call and returns at once. */
-    async start(tenantId: string, request: CallRequest): Promise<WokenCall> {
-      const { call, pushAll } = await started(tenantId, request)
+    async start(tenantId: string, request: CallRequest, answer: AnswerHeaders): Promise<WokenCall> {
+      const { call, pushAll } = await started(tenantId, request, answer)
       const state = await reachable('queue_unavailable', calls.read(call))
       const outcome = outcomeOf(call, state)
       if (!outcome) await pushAll()
@@ -128,18 +112,41 @@ async function reachable<T>(code: 'store_unavailable' | 'queue_unavailable', wor
   }
 }
 
-/** Starts the call unless its extension had too many of late. To join one that is known already is free. */
-async function startLimited({ calls, extensionCalls }: WakeCallDeps, call: CallWake): Promise<CallWake> {
+/**
+ * Starts the call unless its extension or its licence had too many of late. To join one that is known already is free. Of what is
+ * left of the licence as many phones are pushed to as it goes for, the first ones.
+ */
+async function startLimited(
+  deps: WakeCallDeps,
+  call: CallWake,
+  allowance: TenantAllowance,
+): Promise<CallWake> {
+  const { calls, extensionCalls } = deps
   const { tenantId, extension } = call
-  try {
-    await extensionCalls.take(tenantId, extension)
-  } catch (refusal) {
+  const joined = async (refusal: unknown): Promise<CallWake> => {
     const known = await calls.find(call.id)
     if (known) return known
     throw refusal
   }
-  const stored = await calls.start(call)
-  if (stored !== call) extensionCalls.giveBack(tenantId, extension)
+  try {
+    await extensionCalls.take(tenantId, extension)
+  } catch (refusal) {
+    return joined(refusal)
+  }
+  let licenseIds: readonly string[]
+  try {
+    licenseIds = await allowance.take(call.pushes.length)
+  } catch (refusal) {
+    extensionCalls.giveBack(tenantId, extension)
+    return joined(refusal)
+  }
+  const pushes = licenseIds.map((licenseId, i) => ({ ...(call.pushes[i] as CallPush), licenseId }))
+  const allowed = { ...call, pushes }
+  const stored = await calls.start(allowed)
+  if (stored !== allowed) {
+    extensionCalls.giveBack(tenantId, extension)
+    allowance.giveBack(licenseIds)
+  }
   return stored
 }
 
@@ -154,81 +161,6 @@ async function findOwn(calls: CallSignals, tenantId: string, id: string): Promis
   if (!call || call.tenantId !== tenantId) throw new Problem('unknown_call')
   return call
 }
-
-function newCall(
-  tenantId: string,
-  { callId, extension, ttlMs }: CallRequest,
-  dnd: boolean,
-  tokens: readonly CallToken[],
-  startedAt: number,
-): CallWake {
-  const id = derivedId(tenantId, 'call', callId, extension)
-  const pushes = tokens.map(({ deviceId, deviceKey, kind }) => ({
-    pushId: derivedId(id, deviceId),
-    deviceId,
-    deviceKey,
-    provider: providerOf(kind),
-  }))
-  return { id, tenantId, callId, extension, startedAt, expiresAt: startedAt + ttlMs, dnd, pushes }
-}
-
-/**
- * One push per device. Safe to repeat on another node: ids are derived, so the queue and the workers know them again. Throws
- * only when not a single push could be handed over.
- */
-async function pushAll(
-  deps: WakeCallDeps,
-  request: CallRequest,
-  call: CallWake,
-  tokens: readonly CallToken[],
-): Promise<void> {
-  const { submitCall, calls } = deps
-  const byDevice = new Map(tokens.map((token) => [token.deviceId, token]))
-  const submitted = await Promise.allSettled(
-    call.pushes.map(async ({ pushId, deviceId }) => {
-      const token = byDevice.get(deviceId)
-      // Gone since the call began, for example logged out: nobody to wake there.
-      if (token)
-        await submitCall(toPush(deps, request, call, pushId, token), calls.channelOf(call.id), 'late')
-    }),
-  )
-  const failed = submitted.filter(({ status }) => status === 'rejected')
-  if (failed.length > 0 && failed.length === submitted.length)
-    throw (failed[0] as PromiseRejectedResult).reason
-}
-
-function toPush(
-  { keyring, privacy }: WakeCallDeps,
-  request: CallRequest,
-  call: CallWake,
-  id: string,
-  token: CallToken,
-): PushOf<'call'> {
-  return {
-    id,
-    tenantId: call.tenantId,
-    kind: 'call',
-    provider: providerOf(token.kind),
-    environment: token.environment,
-    appId: token.appId,
-    tokenKind: token.kind,
-    privacy,
-    token: keyring.open(token.tokenSealed, tokenContext(token.tokenHash)),
-    tokenHash: token.tokenHash,
-    deviceId: token.deviceId,
-    extension: call.extension,
-    content: {
-      callId: call.callId,
-      callUuid: callUuid(call.tenantId, call.callId, token.tokenHash),
-      callerId: request.callerId,
-      ...(request.callerName !== undefined && { callerName: request.callerName }),
-    },
-    acceptedAt: call.startedAt,
-    expiresAt: call.expiresAt,
-  }
-}
-
-const providerOf = (kind: CallToken['kind']) => (kind === 'apns_voip' ? 'apns' : 'fcm')
 
 function wokeAfter(call: CallWake, { outcome, state }: HoldResult) {
   if (outcome !== 'registered') return {}
