@@ -63,7 +63,7 @@ export function createLicensing(core: LicensingDeps) {
     licenseAuth,
     seatAuth: createLicenseAuth(auth),
     offlineAuth: entitled(licenseAuth, ['offline'], clock),
-    answerSigner: createAnswerSigner(licenseSigning, clock),
+    signAnswer: createAnswerSigner(licenseSigning, clock),
     tenantPushes: createTenantPushes({ tenantLicenses, pushAllowances, events }),
     webhookAuth: entitled(licenseAuth, ['webhooks'], clock),
     /** How many extensions a tenant may have; its licences count for as long as their pushes are let pass. */

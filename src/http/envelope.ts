@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import type { RequestHandler, Response } from 'express'
 import { Problem } from '../lib/problem.ts'
+import { authRequest } from './auth-request.ts'
 import type { AnswerSigner, Reply } from './route.ts'
 
 /** From here on what is sent is signed, also what refuses the body. */
@@ -27,9 +28,12 @@ function sendJson(response: Response, value: unknown): void {
 function send(response: Response, text: string): void {
   const { signer } = response.locals as { signer?: AnswerSigner }
   if (signer) {
-    const { method, originalUrl, body, query } = response.req
+    const { originalUrl, body } = response.req
     const [path = ''] = originalUrl.split('?')
-    const headers = signer({ method, path, body, query }, { status: response.statusCode, text })
+    const headers = signer(
+      { ...authRequest(response.req, response), path, body },
+      { status: response.statusCode, text },
+    )
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   }
   response.send(text)

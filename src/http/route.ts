@@ -54,10 +54,10 @@ export interface Reply {
 
 /**
  * Headers that prove an answer, made from the exact text that is sent, whether that is a reply or a problem. None for a request
- * that did not ask for them; `body` and `query` are as they came, nobody has checked them.
+ * that did not ask for them; `headers`, `body` and `query` are as they came, nobody has checked them.
  */
 export type AnswerSigner = (
-  request: { method: string; path: string; body: unknown; query: unknown },
+  request: AuthRequest & { path: string },
   answer: { status: number; text: string },
 ) => Record<string, string>
 

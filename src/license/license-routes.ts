@@ -1,8 +1,9 @@
 import type { z } from 'zod'
-import { type AnswerSigner, type Route, route } from '../http/route.ts'
+import { type AnswerSigner, type AuthRequest, type Route, route } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ProblemCode } from '../lib/problem.ts'
 import type { RateLimit } from '../limits/rate-limits.ts'
+import type { SignAnswer } from './answer-signature.ts'
 import { describeHolders } from './installation-answer.ts'
 import type { InstallationStore } from './installation-store.ts'
 import type { Installations } from './installations.ts'
@@ -29,7 +30,7 @@ export interface LicenseRouteDeps {
   /** How long pushes go on after a licence has ended; here it is only told. */
   licenseGraceMs: number
   clock: Clock
-  answerSigner: AnswerSigner
+  signAnswer: SignAnswer
   licenseSeats: RateLimit
 }
 
@@ -52,7 +53,7 @@ const validateLicense = (deps: LicenseRouteDeps): Route =>
     description:
       'The checks are made in a fixed order, and `code` names the first that fails; `hint` says what to do. A licence that has just ended is refused here while pushes go on until `grace_until`.',
     auth: createKeyAuth(deps, keyInBody),
-    signer: deps.answerSigner,
+    signer: signedFor(deps, keyInBody),
     body: ValidateRequest,
     replies: [{ status: 200, description: 'It is good.', schema: ValidAnswer }],
     problems: [...problems, 'license_not_found', 'license_refused'],
@@ -80,7 +81,7 @@ const activateLicense = (deps: LicenseRouteDeps): Route =>
     description:
       'A machine is known by its `fingerprint`, or else by its `hostname`: it gets the same `instance_id` each time, and takes one seat. When all are taken, those of machines that were not seen for long are freed; if there are none, `installations` says who holds the seats.',
     auth: createKeyAuth(deps, keyInBody),
-    signer: deps.answerSigner,
+    signer: signedFor(deps, keyInBody),
     body: ActivateRequest,
     replies: [{ status: 200, description: 'The machine has a seat.', schema: ActivatedAnswer }],
     problems: [...problems, 'activation_refused', 'seats_taken'],
@@ -102,7 +103,7 @@ const readStatus = (deps: LicenseRouteDeps): Route =>
     tag,
     summary: 'A licence and who uses it, also when it has ended',
     auth: createKeyAuth(deps, keyInQuery),
-    signer: deps.answerSigner,
+    signer: signedFor(deps, keyInQuery),
     query: StatusQuery,
     replies: [{ status: 200, description: 'The licence.', schema: StatusAnswer }],
     problems: [...problems, 'license_unknown'],
@@ -123,6 +124,20 @@ const readStatus = (deps: LicenseRouteDeps): Route =>
       return { data }
     },
   })
+
+/** Answers that say which key they are about: the one that the route goes by. */
+const signedFor =
+  (deps: LicenseRouteDeps, keyOf: (request: AuthRequest) => string): AnswerSigner =>
+  (request, answer) =>
+    deps.signAnswer({ ...request, key: keyOrNone(keyOf, request) }, answer)
+
+function keyOrNone(keyOf: (request: AuthRequest) => string, request: AuthRequest): string {
+  try {
+    return keyOf(request)
+  } catch {
+    return '' // it is refused for that, and the refusal is signed, too
+  }
+}
 
 /** The licence of a key, or the Problem of the first check that fails. */
 function mustBeGood(

@@ -19,7 +19,7 @@ async function ask(gateway: TestGateway, question: Question, nonce: string, key:
     body === undefined
       ? await gateway.request(method, `${path}?nonce=${nonce}`, { headers: { 'x-license-key': key } })
       : await gateway.request(method, path, { body: { ...body, license_key: key, nonce } })
-  return { method, path, nonce, status: answer.status, headers: answer.headers, text: answer.text }
+  return { method, path, nonce, key, status: answer.status, headers: answer.headers, text: answer.text }
 }
 
 async function publicKeyOf(gateway: TestGateway): Promise<string> {
@@ -81,6 +81,20 @@ describe.each(BACKENDS)('signed answers on %s', (backend) => {
     expect(faultOf(good, pem)).toBeUndefined()
   })
 
+  test.each(questions)('%s: an answer about one key is none about another', async (question) => {
+    await using gateway = await startTestGateway({ backend, workers: false })
+    const pem = await publicKeyOf(gateway)
+    const [mine, his] = [gateway.tenant.licenseKey, (await gateway.otherTenant()).licenseKey]
+    // Who is on the way asks about his own key with my nonce, and hands me the answer.
+    const answer = await ask(gateway, question, newNonce(), his)
+    expect(faultOf(answer, pem)).toBeUndefined()
+    expect(faultOf({ ...answer, key: mine }, pem)).toBe('it is about another key')
+    const relabelled = new Headers(answer.headers)
+    const own = await ask(gateway, question, newNonce(), mine)
+    relabelled.set('license-key-digest', own.headers.get('license-key-digest') ?? '')
+    expect(faultOf({ ...answer, key: mine, headers: relabelled }, pem)).toBe('the signature is wrong')
+  })
+
   test('faults of the request, a lack of a key and text for a dialplan are signed, too', async () => {
     await using gateway = await startTestGateway({ backend, workers: false })
     const pem = await publicKeyOf(gateway)
@@ -95,19 +109,21 @@ describe.each(BACKENDS)('signed answers on %s', (backend) => {
     ] as const) {
       const answer = await gateway.request('POST', path, { body })
       expect(answer.status).toBe(status)
-      expect(faultOf({ ...answer, method: 'POST', path, nonce }, pem)).toBeUndefined()
+      const key = 'license_key' in body ? body.license_key : ''
+      expect(faultOf({ ...answer, method: 'POST', path, nonce, key }, pem)).toBeUndefined()
     }
     const headers = { accept: 'text/plain' }
     const text = await gateway.request('POST', path, { body: { nonce }, headers })
     expect(text.text).toMatch(/^error /)
-    expect(faultOf({ ...text, method: 'POST', path, nonce }, pem)).toBeUndefined()
+    expect(faultOf({ ...text, method: 'POST', path, nonce, key: '' }, pem)).toBeUndefined()
     // The path is signed as the client asked for it.
     const doubled = await gateway.request('POST', `/${path}`, {
       body: { license_key, hostname: 'pbx1', nonce },
     })
     expect(doubled.status).toBe(200)
-    expect(faultOf({ ...doubled, method: 'POST', path: `/${path}`, nonce }, pem)).toBeUndefined()
-    expect(faultOf({ ...doubled, method: 'POST', path, nonce }, pem)).toBe('the signature is wrong')
+    const asked = { method: 'POST', path, nonce, key: license_key }
+    expect(faultOf({ ...doubled, ...asked, path: `/${path}` }, pem)).toBeUndefined()
+    expect(faultOf({ ...doubled, ...asked }, pem)).toBe('the signature is wrong')
   })
 
   test('no nonce, no signature; and one that is none is refused', async () => {
@@ -153,7 +169,8 @@ test('each node signs with the same key, and another gateway with another', asyn
     const body = { license_key: gateway.tenant.licenseKey, nonce }
     const path = '/v1/license/validate'
     const answer = await gateway.request('POST', path, { body, base: url })
-    expect(faultOf({ ...answer, method: 'POST', path, nonce }, pem)).toBeUndefined()
+    const key = body.license_key
+    expect(faultOf({ ...answer, method: 'POST', path, nonce, key }, pem)).toBeUndefined()
   }
   await using other = await startTestGateway({ backend: 'postgres', workers: false })
   const foreign = await ask(other, 'validate', newNonce(), other.tenant.licenseKey)

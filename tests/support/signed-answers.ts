@@ -5,11 +5,15 @@ export interface Exchange {
   method: string
   path: string
   nonce: string
+  /** About which the question is; empty if it brought none. */
+  key: string
   status: number
   headers: Headers
   /** The bytes of the body. */
   text: string
 }
+
+const COVERED = ['"@status"', '"content-digest"', '"license-key-digest"', '"@method";req', '"@path";req']
 
 /**
  * What a client has to check, written from RFC 9421 and RFC 9530 alone: undefined for an answer that is proven, or else what is
@@ -20,7 +24,7 @@ export function faultOf(answer: Exchange, publicKeyPem: string): string | undefi
   const [, label, parameters, list = ''] = /^([a-z]+)=(\(([^)]*)\);.*)$/.exec(input) ?? []
   if (label === undefined || parameters === undefined) return 'it is not signed'
   const components = list.split(' ')
-  for (const needed of ['"@status"', '"content-digest"', '"@method";req', '"@path";req']) {
+  for (const needed of COVERED) {
     if (!components.includes(needed)) return `the signature does not cover ${needed}`
   }
   if (/;nonce="([^"]*)"/.exec(parameters)?.[1] !== answer.nonce) return 'it answers another question'
@@ -30,9 +34,13 @@ export function faultOf(answer: Exchange, publicKeyPem: string): string | undefi
   const digest = answer.headers.get('content-digest') ?? ''
   if (digest !== `sha-256=:${createHash('sha256').update(answer.text).digest('base64')}:`)
     return 'the body is not the one that was signed'
+  const keyDigest = answer.headers.get('license-key-digest') ?? ''
+  if (keyDigest !== `sha-256=:${createHash('sha256').update(answer.key).digest('base64')}:`)
+    return 'it is about another key'
   const values: Record<string, string> = {
     '"@status"': String(answer.status),
     '"content-digest"': digest,
+    '"license-key-digest"': keyDigest,
     '"@method";req': answer.method,
     '"@path";req': answer.path,
   }

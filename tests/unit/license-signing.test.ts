@@ -10,7 +10,8 @@ const signing = createLicenseSigning({
 })
 const clock = { now: () => Date.UTC(2026, 10, 21, 12), monotonic: () => 0 }
 const sign = createAnswerSigner(signing, clock)
-const request = { method: 'POST', path: '/v1/license/validate', query: {} }
+const key = 'WL-7XK2MA-8V71D8-67MJ5J-AEVR4Q-0P3ZTC-W5N9H2'
+const request = { method: 'POST', path: '/v1/license/validate', query: {}, key }
 
 test('the example of the docs is proven, and is what is made today', () => {
   const docs = readFileSync(join(import.meta.dirname, '../../docs/licenses.md'), 'utf8')
