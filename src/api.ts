@@ -103,6 +103,7 @@ export function createApi(context: Context): Express {
   return createApp({
     routes: apiRoutes(context),
     mounts: [docsPage(), queueBoard(context), loginRoutes(context)],
+    strangers: context.addressGuard,
     trustProxyHops: context.config.http.trustProxyHops,
     logger: context.logger,
   })

@@ -14,6 +14,7 @@ import { authRequest } from './auth-request.ts'
 import { sendBytes, sendEvents, sendProblem, sendReply, signAnswers, toProblem } from './envelope.ts'
 import { receiveUpload } from './multipart.ts'
 import type { Route } from './route.ts'
+import { expressPath, guardStrangers, type StrangerGuard } from './strangers.ts'
 import { validate } from './validate.ts'
 
 /** Far above any body we know (a token has at most 4096 characters), far below what could hurt. */
@@ -24,18 +25,20 @@ export interface AppOptions {
   /** Pages and whatever else is not an API route, by path. */
   mounts?: readonly { path: string; handler: RequestHandler }[]
   trustProxyHops: number
+  /** Who may send faulty requests to the routes that anybody on the net can reach with a key of his own, and how many. */
+  strangers: StrangerGuard
   logger: Logger
 }
 
 /** The whole HTTP surface as one visible list. */
-export function createApp({ routes, mounts = [], trustProxyHops, logger }: AppOptions): Express {
+export function createApp({ routes, mounts = [], trustProxyHops, strangers, logger }: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('trust proxy', trustProxyHops)
   app.use(prepare)
   for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
-    const served = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'))
+    const served = app.route(expressPath(path))
     for (const route of methods) served[route.method](...handlersOf(route))
     served.all(refuseMethod(methods))
   }
@@ -44,6 +47,7 @@ export function createApp({ routes, mounts = [], trustProxyHops, logger }: AppOp
   app.use(() => {
     throw new Problem('not_found')
   })
+  app.use('/v1', guardStrangers(strangers, routes))
   app.use(answerError(logger))
   return app
 }
@@ -83,6 +87,7 @@ function serve(route: Route): RequestHandler {
     const body = route.body && validateBody(route, route.body, request)
     const params = route.params && validate(route.params, request.params)
     const query = route.query && validate(route.query, request.query)
+    response.locals.isJudged = true
     const caller = auth.stage === 'after-body' ? await auth.verify({ ...known, body }) : early
     const signal = gone(response)
     const { requestId } = response.locals as { requestId: string }

@@ -65,6 +65,8 @@ export type AnswerSigner = (
 export interface AuthScheme<Caller> {
   name: 'none' | 'license-key' | 'pbx-key' | 'app' | 'operator'
   stage: 'before-body' | 'after-body'
+  /** Whether it is somebody who is known here, as far as can be told without asking anybody. */
+  knows?(request: AuthRequest): boolean
   /** Throws when credentials are missing altogether, which is told before any fault of the body. */
   require?(request: AuthRequest): void
   /** Throws a Problem when the caller is nobody we know. */

@@ -31,7 +31,11 @@ export function createKnownLicenses(deps: {
     onError: deps.onError,
     staleMs: deps.graceMs,
   })
+  const hashOf = (key: string) => keyring.licenseKeyHash(canonicalKey(key))
   return {
+    /** Whether this process has seen the key work. Asks nobody. */
+    has: (key: string): boolean => cache.isKnown(hashOf(key)),
+
     /**
      * Does the same work for every key that is nobody's, however it is written. A key that works is looked up also for an address
      * that tried others. Throws `rate_limited`, and `store_unavailable` when the store cannot be asked about a new key.
@@ -39,7 +43,7 @@ export function createKnownLicenses(deps: {
      * @param address who brings the key
      */
     async find(key: string, address: string): Promise<KeyFacts> {
-      const hash = keyring.licenseKeyHash(canonicalKey(key))
+      const hash = hashOf(key)
       if (!cache.isKnown(hash)) await addressGuard.check(address)
       const { found, isStale } = await fromStore(cache.get(hash))
       if (found) return { license: found, mistyped: undefined, isStale }

@@ -6,11 +6,11 @@ import type { KeyFacts, KnownLicenses } from './known-licenses.ts'
 import type { KeyedLicense } from './license.ts'
 import { refusalOf } from './license-checks.ts'
 import { refuse } from './license-refusal.ts'
-import { instanceIdOf, keyInBody } from './license-request.ts'
+import { instanceIdOf, type KeySource, keyIn, keyInBody } from './license-request.ts'
 import { countGrace, tellWarnings, warningsOf } from './license-warnings.ts'
 
 export interface LicenseAuthDeps {
-  knownLicenses: Pick<KnownLicenses, 'find'>
+  knownLicenses: Pick<KnownLicenses, 'find' | 'has'>
   /** Where a request counts as a sign of life of the installation that makes it; absent: nowhere. */
   sightings?: Pick<InstallationSightings, 'saw'>
   clock: Clock
@@ -28,6 +28,7 @@ export function createLicenseAuth(deps: LicenseAuthDeps): AuthScheme<KeyedLicens
   return {
     name: 'license-key',
     stage: 'after-body',
+    knows: (request) => knowsKey(knownLicenses, keyInBody, request),
     require: (request) => void keyInBody(request),
     async verify(request) {
       const instanceId = instanceIdOf(request.headers)
@@ -44,6 +45,15 @@ export function createLicenseAuth(deps: LicenseAuthDeps): AuthScheme<KeyedLicens
   }
 }
 
+function knowsKey(
+  knownLicenses: Pick<KnownLicenses, 'has'>,
+  keyOf: KeySource,
+  request: AuthRequest,
+): boolean {
+  const key = keyIn(keyOf, request)
+  return key !== undefined && knownLicenses.has(key)
+}
+
 /** A caller whose key was looked up and not judged. */
 export interface KeyHolder extends KeyFacts {
   key: string
@@ -52,10 +62,11 @@ export interface KeyHolder extends KeyFacts {
 /** For the routes that say what is wrong with a key. */
 export const createKeyAuth = (
   { knownLicenses }: Pick<LicenseAuthDeps, 'knownLicenses'>,
-  keyOf: (request: AuthRequest) => string,
+  keyOf: KeySource,
 ): AuthScheme<KeyHolder> => ({
   name: 'license-key',
   stage: 'after-body',
+  knows: (request) => knowsKey(knownLicenses, keyOf, request),
   require: (request) => void keyOf(request),
   async verify(request) {
     const key = keyOf(request)

@@ -4,7 +4,16 @@ import { Problem } from '../lib/problem.ts'
 /** Ours have 44; those of other gateways that are imported may have any number. */
 export const MAX_KEY_LENGTH = 256
 
-type KeySource = (request: AuthRequest) => string
+export type KeySource = (request: AuthRequest) => string
+
+/** The key, if the request brings one that can be read. */
+export function keyIn(keyOf: KeySource, request: AuthRequest): string | undefined {
+  try {
+    return keyOf(request)
+  } catch {
+    return undefined // why not, the route itself says
+  }
+}
 
 /** From the body, or else from `X-License-Key`. */
 export const keyInBody: KeySource = ({ headers, body }) => {

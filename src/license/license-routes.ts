@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { type AnswerSigner, type AuthRequest, type Route, route } from '../http/route.ts'
+import { type AnswerSigner, type Route, route } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ProblemCode } from '../lib/problem.ts'
 import type { RateLimit } from '../limits/rate-limits.ts'
@@ -12,7 +12,7 @@ import type { Installation, KeyedLicense, License } from './license.ts'
 import { createKeyAuth } from './license-auth.ts'
 import { graceOf, type LicenseFacts, refusalOf } from './license-checks.ts'
 import { fromStore, refuse } from './license-refusal.ts'
-import { keyInBody, keyInQuery } from './license-request.ts'
+import { type KeySource, keyIn, keyInBody, keyInQuery } from './license-request.ts'
 import {
   ActivatedAnswer,
   ActivateRequest,
@@ -127,17 +127,10 @@ const readStatus = (deps: LicenseRouteDeps): Route =>
 
 /** Answers that say which key they are about: the one that the route goes by. */
 const signedFor =
-  (deps: LicenseRouteDeps, keyOf: (request: AuthRequest) => string): AnswerSigner =>
+  (deps: LicenseRouteDeps, keyOf: KeySource): AnswerSigner =>
   (request, answer) =>
-    deps.signAnswer({ ...request, key: keyOrNone(keyOf, request) }, answer)
-
-function keyOrNone(keyOf: (request: AuthRequest) => string, request: AuthRequest): string {
-  try {
-    return keyOf(request)
-  } catch {
-    return '' // it is refused for that, and the refusal is signed, too
-  }
-}
+    // A request without a key is refused for that, and the refusal is signed, too.
+    deps.signAnswer({ ...request, key: keyIn(keyOf, request) ?? '' }, answer)
 
 /** The licence of a key, or the Problem of the first check that fails. */
 function mustBeGood(

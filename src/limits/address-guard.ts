@@ -7,12 +7,14 @@ import type { Counters } from './counters.ts'
 import { secondsOf } from './push-limits.ts'
 import { createRecentMap } from './recent-map.ts'
 
-/** Stops whoever tries keys, before anything is looked up. */
+/** Stops whoever tries keys, before anything is looked up, and whoever sends what nobody can understand. */
 export interface AddressGuard {
   /** Throws `rate_limited` with `Retry-After` while the address is blocked. */
   check(address: string): Promise<void>
   /** Counts a key that nobody has. */
   failed(address: string): Promise<void>
+  /** Counts a request that was refused before anybody knew whose it is. */
+  faulted(address: string): Promise<void>
 }
 
 export interface AddressGuardDeps {
@@ -24,7 +26,10 @@ export interface AddressGuardDeps {
 }
 
 /** A PBX with a wrong key asks for each of its calls; an office of them behind one address may do so for a while. */
-const MOST_FAILURES = 60
+const WRONG_KEYS = { name: 'guard', most: 60 } as const
+/** A program with a fault in it says the same wrong thing for each of its calls; it costs us no look-up. */
+const FAULTS = { name: 'guard-faults', most: 300 } as const
+type Rule = typeof WRONG_KEYS | typeof FAULTS
 const WINDOW_SECONDS = 30
 /** Doubles with each further block: of 128 random bits nobody finds any, and after a day he has tried some 2,000. */
 const FIRST_BLOCK_SECONDS = 30
@@ -32,7 +37,7 @@ const LONGEST_BLOCK_SECONDS = HOUR / SECOND
 
 /** What this node knows of an address. Times are monotonic. */
 interface Suspect {
-  failures: number
+  counts: Record<Rule['name'], number>
   windowEndsAt: number
   blockedUntil: number
   /** Blocks so far, of which the last one began at `lastBlockAt`. */
@@ -47,10 +52,10 @@ export function createAddressGuard({ counters, clock, events, isOn }: AddressGua
   const suspectOf = (network: string): Suspect => {
     const now = clock.monotonic()
     const suspect = suspects.get(network) ?? {
-      ...{ failures: 0, windowEndsAt: 0, blockedUntil: 0, blocks: 0, lastBlockAt: 0 },
+      ...{ counts: nothing(), windowEndsAt: 0, blockedUntil: 0, blocks: 0, lastBlockAt: 0 },
     }
     if (now >= suspect.windowEndsAt) {
-      Object.assign(suspect, { failures: 0, windowEndsAt: now + WINDOW_SECONDS * SECOND })
+      Object.assign(suspect, { counts: nothing(), windowEndsAt: now + WINDOW_SECONDS * SECOND })
     }
     if (now - suspect.lastBlockAt > DAY) suspect.blocks = 0
     suspects.set(network, suspect)
@@ -88,6 +93,23 @@ export function createAddressGuard({ counters, clock, events, isOn }: AddressGua
     suspect.blockedUntil = Math.max(suspect.blockedUntil, until)
   }
 
+  const count = async (address: string, { name, most }: Rule): Promise<void> => {
+    if (!isOn) return
+    const network = clientNetwork(address)
+    const suspect = suspectOf(network)
+    suspect.counts[name] += 1
+    const here = suspect.counts[name]
+    const counted = await counters.add(`${name}.${network}`, 1, WINDOW_SECONDS).catch(() => undefined)
+    if (clock.monotonic() < suspect.blockedUntil) return
+    const isTooMany = (counted?.total ?? here) > most
+    // Exactly one asker over all nodes sees the first number beyond; with the store away this node decides alone.
+    if (isTooMany && (counted?.total ?? most + 1) === most + 1) {
+      await block(network, suspect)
+    } else if (isTooMany || here === 1) {
+      await learn(network, suspect, isTooMany ? (counted?.msLeft ?? 0) : 0)
+    }
+  }
+
   return {
     async check(address) {
       const suspect = suspects.get(clientNetwork(address))
@@ -96,26 +118,14 @@ export function createAddressGuard({ counters, clock, events, isOn }: AddressGua
       throw new Problem('rate_limited', {
         retryAfter: secondsOf(leftMs),
         extra: {
-          hint: `too many wrong keys from this address: try again in ${Math.ceil(leftMs / MINUTE)} min`,
+          hint: `too many wrong keys or faulty requests from this address: try again in ${Math.ceil(leftMs / MINUTE)} min`,
         },
       })
     },
 
-    async failed(address) {
-      if (!isOn) return
-      const network = clientNetwork(address)
-      const suspect = suspectOf(network)
-      suspect.failures += 1
-      const isFirstHere = suspect.failures === 1
-      const counted = await counters.add(`guard.${network}`, 1, WINDOW_SECONDS).catch(() => undefined)
-      if (clock.monotonic() < suspect.blockedUntil) return
-      const isTooMany = (counted?.total ?? suspect.failures) > MOST_FAILURES
-      // Exactly one asker over all nodes sees the first number beyond; with the store away this node decides alone.
-      if (isTooMany && (counted?.total ?? MOST_FAILURES + 1) === MOST_FAILURES + 1) {
-        await block(network, suspect)
-      } else if (isTooMany || isFirstHere) {
-        await learn(network, suspect, isTooMany ? (counted?.msLeft ?? 0) : 0)
-      }
-    },
+    failed: (address) => count(address, WRONG_KEYS),
+    faulted: (address) => count(address, FAULTS),
   }
 }
+
+const nothing = () => ({ guard: 0, 'guard-faults': 0 })

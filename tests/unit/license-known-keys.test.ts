@@ -34,6 +34,7 @@ function openKnown(good: readonly string[] = []) {
         if (state.isBlocked) throw new Problem('rate_limited', { retryAfter: 30 })
       },
       failed: async (address) => void done.push(`failed ${address}`),
+      faulted: async () => undefined,
     },
     graceMs: MINUTE,
     onError: () => undefined,

@@ -48,6 +48,18 @@ describe('the guard of addresses', () => {
     expect(await wait(0)).toBe(0)
   })
 
+  test('lets 300 faulty requests in 30 s pass, of which no wrong key is one', async () => {
+    const { made, wait, guess, blocks } = guards(2)
+    for (let i = 0; i < 300; i += 1) await made[i % 2]?.faulted(ADDRESS)
+    expect(await guess(0, 60)).toBe(60)
+    expect([await wait(0), await wait(1)]).toEqual([0, 0])
+    await made[1]?.faulted(ADDRESS)
+    expect(await wait(1)).toBe(30)
+    await made[0]?.faulted(ADDRESS)
+    expect(await wait(0)).toBe(30)
+    expect(blocks).toHaveLength(1)
+  })
+
   test('does not add up what is far apart', async () => {
     const { guess, clock } = guards(1)
     for (let i = 0; i < 5; i += 1) {
