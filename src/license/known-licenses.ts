@@ -37,14 +37,14 @@ export function createKnownLicenses(deps: {
     has: (key: string): boolean => cache.isKnown(hashOf(key)),
 
     /**
-     * Does the same work for every key that is nobody's, however it is written. A key that works is looked up also for an address
-     * that tried others. Throws `rate_limited`, and `store_unavailable` when the store cannot be asked about a new key.
+     * Does the same work for every key that is nobody's, however it is written. For an address that tried others a key that works
+     * goes on, and one that is not known here is looked up when it comes again. Throws `rate_limited`, and `store_unavailable` when the store cannot be asked about a new key.
      *
      * @param address who brings the key
      */
     async find(key: string, address: string): Promise<KeyFacts> {
       const hash = hashOf(key)
-      if (!cache.isKnown(hash)) await addressGuard.check(address)
+      if (!cache.isKnown(hash)) await addressGuard.check(address, hash)
       const { found, isStale } = await fromStore(cache.get(hash))
       if (found) return { license: found, mistyped: undefined, isStale }
       await addressGuard.failed(address)

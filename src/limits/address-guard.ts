@@ -5,12 +5,17 @@ import type { Events } from '../observability/events.ts'
 import { clientNetwork } from './client-network.ts'
 import type { Counters } from './counters.ts'
 import { secondsOf } from './push-limits.ts'
-import { createRecentMap } from './recent-map.ts'
+import { createSuspects, FAULTS, type Rule, type Suspect, WINDOW_SECONDS, WRONG_KEYS } from './suspects.ts'
 
 /** Stops whoever tries keys, before anything is looked up, and whoever sends what nobody can understand. */
 export interface AddressGuard {
-  /** Throws `rate_limited` with `Retry-After` while the address is blocked. */
-  check(address: string): Promise<void>
+  /**
+   * Throws `rate_limited` with `Retry-After` while the address is blocked. A key that was refused for that and comes again passes
+   * once in a while: a node that was restarted knows no key, and must not silence a PBX for who else is behind its address.
+   *
+   * @param keyHash of the key that would be looked up
+   */
+  check(address: string, keyHash?: string): Promise<void>
   /** Counts a key that nobody has. */
   failed(address: string): Promise<void>
   /** Counts a request that was refused before anybody knew whose it is. */
@@ -25,42 +30,13 @@ export interface AddressGuardDeps {
   isOn: boolean
 }
 
-/** A PBX with a wrong key asks for each of its calls; an office of them behind one address may do so for a while. */
-const WRONG_KEYS = { name: 'guard', most: 60 } as const
-/** A program with a fault in it says the same wrong thing for each of its calls; it costs us no look-up. */
-const FAULTS = { name: 'guard-faults', most: 300 } as const
-type Rule = typeof WRONG_KEYS | typeof FAULTS
-const WINDOW_SECONDS = 30
 /** Doubles with each further block: of 128 random bits nobody finds any, and after a day he has tried some 2,000. */
 const FIRST_BLOCK_SECONDS = 30
 const LONGEST_BLOCK_SECONDS = HOUR / SECOND
 
-/** What this node knows of an address. Times are monotonic. */
-interface Suspect {
-  counts: Record<Rule['name'], number>
-  windowEndsAt: number
-  blockedUntil: number
-  /** Blocks so far, of which the last one began at `lastBlockAt`. */
-  blocks: number
-  lastBlockAt: number
-}
-
 /** Counts over all nodes. A blocked address costs nothing, and with the store away each node counts by itself. */
 export function createAddressGuard({ counters, clock, events, isOn }: AddressGuardDeps): AddressGuard {
-  const suspects = createRecentMap<Suspect>(clock, { keepMs: DAY / 2, most: 50_000 })
-
-  const suspectOf = (network: string): Suspect => {
-    const now = clock.monotonic()
-    const suspect = suspects.get(network) ?? {
-      ...{ counts: nothing(), windowEndsAt: 0, blockedUntil: 0, blocks: 0, lastBlockAt: 0 },
-    }
-    if (now >= suspect.windowEndsAt) {
-      Object.assign(suspect, { counts: nothing(), windowEndsAt: now + WINDOW_SECONDS * SECOND })
-    }
-    if (now - suspect.lastBlockAt > DAY) suspect.blocks = 0
-    suspects.set(network, suspect)
-    return suspect
-  }
+  const suspects = createSuspects(clock)
 
   /** How often all nodes have blocked it, this one included; a day without a block and it begins again. */
   const countBlock = async (network: string, suspect: Suspect): Promise<number> => {
@@ -96,7 +72,7 @@ export function createAddressGuard({ counters, clock, events, isOn }: AddressGua
   const count = async (address: string, { name, most }: Rule): Promise<void> => {
     if (!isOn) return
     const network = clientNetwork(address)
-    const suspect = suspectOf(network)
+    const suspect = suspects.of(network)
     suspect.counts[name] += 1
     const here = suspect.counts[name]
     const counted = await counters.add(`${name}.${network}`, 1, WINDOW_SECONDS).catch(() => undefined)
@@ -111,10 +87,12 @@ export function createAddressGuard({ counters, clock, events, isOn }: AddressGua
   }
 
   return {
-    async check(address) {
-      const suspect = suspects.get(clientNetwork(address))
+    async check(address, keyHash) {
+      const network = clientNetwork(address)
+      const suspect = suspects.known(network)
       const leftMs = (suspect?.blockedUntil ?? 0) - clock.monotonic()
-      if (!isOn || leftMs <= 0) return
+      if (!isOn || !suspect || leftMs <= 0) return
+      if (keyHash !== undefined && suspects.mayLookAgain(network, suspect, keyHash)) return
       throw new Problem('rate_limited', {
         retryAfter: secondsOf(leftMs),
         extra: {
@@ -127,5 +105,3 @@ export function createAddressGuard({ counters, clock, events, isOn }: AddressGua
     faulted: (address) => count(address, FAULTS),
   }
 }
-
-const nothing = () => ({ guard: 0, 'guard-faults': 0 })

@@ -29,7 +29,7 @@ export function createPbxAuth(deps: {
       if (key === undefined) throw new Problem('unauthorized')
       const keyHash = deps.keyring.pbxKeyHash(key)
       // A PBX that we know goes on, whoever else is behind its address.
-      if (!cache.isKnown(keyHash)) await deps.addressGuard.check(address)
+      if (!cache.isKnown(keyHash)) await deps.addressGuard.check(address, keyHash)
       const { found } = await cache.get(keyHash).catch((cause: unknown) => {
         throw new Problem('store_unavailable', { retryAfter: 1, cause })
       })

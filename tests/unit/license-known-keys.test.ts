@@ -13,6 +13,7 @@ function openKnown(good: readonly string[] = []) {
   const keyring = createKeyring(randomBytes(32))
   const hashes = new Set(good.map((key) => keyring.licenseKeyHash(key)))
   const done: string[] = []
+  const asked: (string | undefined)[] = []
   const state = { isBlocked: false, isAway: false }
   const known = createKnownLicenses({
     licenses: {
@@ -29,8 +30,9 @@ function openKnown(good: readonly string[] = []) {
       },
     },
     addressGuard: {
-      check: async (address) => {
+      check: async (address, keyHash) => {
         done.push(`check ${address}`)
+        asked.push(keyHash)
         if (state.isBlocked) throw new Problem('rate_limited', { retryAfter: 30 })
       },
       failed: async (address) => void done.push(`failed ${address}`),
@@ -39,7 +41,7 @@ function openKnown(good: readonly string[] = []) {
     graceMs: MINUTE,
     onError: () => undefined,
   })
-  return { known, done, state, find: (key: string) => known.find(key, 'there') }
+  return { known, keyring, done, asked, state, find: (key: string) => known.find(key, 'there') }
 }
 
 const flipped = (key: string) => key.slice(0, -1) + (key.endsWith('0') ? '1' : '0')
@@ -66,15 +68,18 @@ test('a key that is nobody’s costs the same work, whatever is wrong with it', 
 
 test('nothing is looked up for a blocked address, but for a key that is known to work', async () => {
   const [good, other] = [newLicenseKey(), newLicenseKey()]
-  const { done, state, find } = openKnown([good, other])
+  const { done, asked, keyring, state, find } = openKnown([good, other])
   expect((await find(good)).license).toBe(license)
   state.isBlocked = true
   done.length = 0
   expect((await find(good)).license).toBe(license)
   await expect(find(newLicenseKey())).rejects.toMatchObject({ code: 'rate_limited' })
-  // Nobody can know that this one is good, too.
+  // Nobody can know that this one is good, too, before it is looked up: whether it may be, the guard is asked.
   await expect(find(other)).rejects.toMatchObject({ code: 'rate_limited' })
   expect(done).toEqual(['hash', 'hash', 'check there', 'hash', 'check there'])
+  expect(asked.at(-1)).toBe(keyring.licenseKeyHash(other))
+  state.isBlocked = false
+  expect((await find(other)).license).toBe(license)
 })
 
 test('a store that is away is no failure of who asks', async () => {

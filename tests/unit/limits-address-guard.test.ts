@@ -60,6 +60,27 @@ describe('the guard of addresses', () => {
     expect(blocks).toHaveLength(1)
   })
 
+  test('lets a key that comes again pass while it blocks, one a second, and no other', async () => {
+    const { made, guess, wait, clock } = guards(1)
+    await guess(0, 100)
+    const passes = async (key: string) =>
+      made[0]?.check(ADDRESS, key).then(
+        () => true,
+        () => false,
+      )
+    for (let i = 0; i < 1_000; i += 1) expect(await passes(`guess ${i}`)).toBe(false)
+    expect(await passes('good')).toBe(false)
+    expect(await passes('good')).toBe(true)
+    expect(await passes('good')).toBe(false)
+    expect(await passes('guess 1')).toBe(false)
+    clock.at += SECOND
+    expect(await passes('another')).toBe(false)
+    expect(await passes('another')).toBe(true)
+    // Faulty requests have no key to be looked up.
+    clock.at += SECOND
+    expect([await wait(0), await wait(0)]).toEqual([28, 28])
+  })
+
   test('does not add up what is far apart', async () => {
     const { guess, clock } = guards(1)
     for (let i = 0; i < 5; i += 1) {
