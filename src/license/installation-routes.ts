@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
-import type { RateLimit } from '../limits/rate-limits.ts'
+import type { LicenseLimit } from '../limits/rate-limits.ts'
 import { describeInstallation, InstallationAnswer } from './installation-answer.ts'
 import type { Installations } from './installations.ts'
 import type { KeyedLicense } from './license.ts'
@@ -12,7 +12,8 @@ export interface InstallationRouteDeps {
   /** Like the auth of pushes, but looking after seats is no sign of life of the machines that have them. */
   seatAuth: AuthScheme<KeyedLicense>
   installations: Installations
-  licenseSeats: RateLimit
+  licenseSeats: LicenseLimit
+  licenseReads: LicenseLimit
 }
 
 const tag = 'Licences'
@@ -27,7 +28,7 @@ export const installationRoutes = (deps: InstallationRouteDeps): Route[] => [
   transfer(deps),
 ]
 
-const listInstallations = ({ seatAuth, installations }: InstallationRouteDeps): Route =>
+const listInstallations = ({ seatAuth, installations, licenseReads }: InstallationRouteDeps): Route =>
   route({
     method: 'get',
     path: '/v1/license/installations',
@@ -45,7 +46,9 @@ const listInstallations = ({ seatAuth, installations }: InstallationRouteDeps): 
       },
     ],
     problems: refusals,
-    async handler({ caller: { id, maxInstallations } }) {
+    async handler({ caller }) {
+      const { id, maxInstallations } = caller
+      await licenseReads.take(caller)
       const holders = await fromStore(installations.list(id))
       return {
         data: {
@@ -56,7 +59,7 @@ const listInstallations = ({ seatAuth, installations }: InstallationRouteDeps): 
     },
   })
 
-const beat = ({ seatAuth, installations }: InstallationRouteDeps): Route =>
+const beat = ({ seatAuth, installations, licenseReads }: InstallationRouteDeps): Route =>
   route({
     method: 'post',
     path: '/v1/license/heartbeat',
@@ -69,6 +72,7 @@ const beat = ({ seatAuth, installations }: InstallationRouteDeps): Route =>
     replies: [{ status: 200, description: 'It keeps its seat.', schema: InstallationAnswer }],
     problems: [...problems, 'installation_deactivated', 'seats_taken'],
     async handler({ body: { instance_id, version }, caller }) {
+      await licenseReads.take(caller)
       return {
         data: describeInstallation(
           await fromStore(installations.heartbeat(caller, instance_id, { version })),
@@ -93,7 +97,7 @@ const deactivate = ({ seatAuth, installations, licenseSeats }: InstallationRoute
     async handler({ body: { instance_id, force }, caller, headers }) {
       const isOwn = !force && (instanceIdOf(headers) ?? instance_id) === instance_id
       const why = isOwn ? 'released' : 'forced'
-      await licenseSeats.take(caller.id)
+      await licenseSeats.take(caller)
       return {
         data: describeInstallation(
           await fromStore(installations.deactivate(caller, instance_id, why, 'pbx')),
@@ -119,7 +123,7 @@ const transfer = ({ seatAuth, installations, licenseSeats }: InstallationRouteDe
     async handler({ body: { instance_id, ...machine }, caller }) {
       const { hostname, version, fingerprint } = machine
       const to = { hostname, version, fingerprint }
-      await licenseSeats.take(caller.id)
+      await licenseSeats.take(caller)
       return {
         data: describeInstallation(await fromStore(installations.transfer(caller, instance_id, to, 'pbx'))),
       }

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { type AnswerSigner, type Route, route } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ProblemCode } from '../lib/problem.ts'
-import type { RateLimit } from '../limits/rate-limits.ts'
+import type { LicenseLimit } from '../limits/rate-limits.ts'
 import type { SignAnswer } from './answer-signature.ts'
 import { describeHolders } from './installation-answer.ts'
 import type { InstallationStore } from './installation-store.ts'
@@ -31,7 +31,8 @@ export interface LicenseRouteDeps {
   licenseGraceMs: number
   clock: Clock
   signAnswer: SignAnswer
-  licenseSeats: RateLimit
+  licenseSeats: LicenseLimit
+  licenseReads: LicenseLimit
 }
 
 const tag = 'Licences'
@@ -89,7 +90,7 @@ const activateLicense = (deps: LicenseRouteDeps): Route =>
       const license = mustBeGood(deps, caller, { code: 'activation_refused', setHeader })
       const { hostname, version, fingerprint } = body
       const machine = { hostname, version, fingerprint }
-      await deps.licenseSeats.take(license.id)
+      await deps.licenseSeats.take(license)
       const taken = await fromStore(deps.installations.activate({ license, actor: 'pbx', ...machine }))
       const activated_at = new Date(taken.activatedAt).toISOString()
       return { data: { instance_id: taken.id, activated_at, ...describeTerms(license) } }
@@ -112,6 +113,7 @@ const readStatus = (deps: LicenseRouteDeps): Route =>
       const refusal = refusalOf(facts)
       if (!caller.license || refusal?.about === 'key') throw refuse('license_unknown', refusal)
       tellWarnings({ setHeader }, warningsOf(facts))
+      await deps.licenseReads.take(caller.license)
       const holders = await fromStore(deps.installations.list(caller.license.id))
       const data: z.input<typeof StatusAnswer> = {
         key: caller.key,
@@ -158,12 +160,14 @@ const graceIn = ({ licenseGraceMs }: LicenseRouteDeps, facts: LicenseFacts) => {
 
 /** Undefined: no installation was named. null: it was, and there is none. */
 async function findNamed(
-  { installationStore }: LicenseRouteDeps,
-  { id }: License,
+  { installationStore, licenseReads }: LicenseRouteDeps,
+  license: License,
   { instance_id, fingerprint, hostname }: ValidateRequest,
 ): Promise<Installation | null | undefined> {
+  if (instance_id === undefined && fingerprint === undefined && hostname === undefined) return undefined
+  await licenseReads.take(license)
+  const { id } = license
   if (instance_id !== undefined) return (await fromStore(installationStore.find(id, instance_id))) ?? null
-  if (fingerprint === undefined && hostname === undefined) return undefined
   return (await fromStore(installationStore.findMachine(id, { fingerprint, hostname }))) ?? null
 }
 

@@ -5,6 +5,7 @@ import { DAY } from '../lib/units.ts'
 import type { LaneStanding, PushAllowances } from '../limits/push-allowances.ts'
 import { dayOf } from '../limits/push-limits.ts'
 import { isNearQuota } from '../limits/rate-limit-headers.ts'
+import type { LicenseLimit } from '../limits/rate-limits.ts'
 import type { Lane } from '../push/push-kinds.ts'
 import type { KeyedLicense } from './license.ts'
 import { fromStore } from './license-refusal.ts'
@@ -15,6 +16,7 @@ export interface UsageRouteDeps {
   /** Who looks at the usage is no sign of life of a machine. */
   seatAuth: AuthScheme<KeyedLicense>
   pushAllowances: PushAllowances
+  licenseReads: LicenseLimit
   usage: Pick<LicenseUsageRecorder, 'flush'>
   usageStore: UsageStore
   clock: Clock
@@ -77,6 +79,7 @@ const readUsage = (deps: UsageRouteDeps): Route =>
     replies: [{ status: 200, description: 'Today and the days before.', schema: Usage }],
     problems: ['license_key_required', 'license_invalid', 'rate_limited', 'store_unavailable'],
     async handler({ caller }) {
+      await deps.licenseReads.take(caller)
       return { data: await fromStore(usageOf(deps, caller)) }
     },
   })

@@ -20,6 +20,11 @@ export interface TokenLimit {
   take(tenantId: string, tokenHash: string): Promise<void>
 }
 
+/** The same for what belongs to a licence. */
+export interface LicenseLimit {
+  take(license: { id: string; maxInstallations?: number }): Promise<void>
+}
+
 interface Rule extends Pick<Terms, 'limit' | 'isMostlyCold'> {
   name: string
   code: ProblemCode
@@ -69,13 +74,25 @@ const LICENSE_FILES: Rule = {
   keyOf: joined,
 }
 
-/** Each stands in the audit for ever. A PBX asks for its seat when it starts. */
-const LICENSE_SEATS: Rule = {
-  ...{ name: 'license-seats', limit: 60, isMostlyCold: true },
-  code: 'rate_limited',
-  hint: 'activations, deactivations and transfers of a licence: 60 a minute together',
-  keyOf: joined,
+/** As large as the licence. */
+interface LicenseRule {
+  name: string
+  what: string
+  least: number
+  perInstallation: number
 }
+/** Each stands in the audit for ever. A PBX asks for its seat when it starts, and all of them may start together. */
+const LICENSE_SEATS: LicenseRule = {
+  ...{ name: 'license-seats', least: 60, perInstallation: 3 },
+  what: 'activations, deactivations and transfers',
+}
+/** Each is a question to the database. A PBX beats once a day, and people look when something is wrong. */
+const LICENSE_READS: LicenseRule = {
+  ...{ name: 'license-reads', least: 600, perInstallation: 20 },
+  what: 'heartbeats and questions about its state, its machines and its usage',
+}
+/** Of a licence for any number of machines. */
+const MANY_INSTALLATIONS = 1_000
 
 /** Two a second, and more for a moment: nobody types faster, and each is a push to everybody else. */
 const CHAT_MESSAGES: Rule = {
@@ -109,6 +126,14 @@ export function createRateLimits({ allowances, clock, isOn }: RateLimitsDeps) {
       },
     }
   }
+  const ofLicense = ({ name, what, least, perInstallation }: LicenseRule): LicenseLimit => ({
+    async take({ id, maxInstallations = MANY_INSTALLATIONS }) {
+      if (!isOn) return
+      const limit = Math.max(least, perInstallation * maxInstallations)
+      const hint = `${what} of a licence: ${limit} a minute together`
+      await takeSome({ name, limit, isMostlyCold: true, code: 'rate_limited', hint, keyOf: joined }, 1, [id])
+    },
+  })
   /** Up to a quarter of the limit is each node's own, and costs a number: there are very many tokens, and few come often. */
   const ofTokens = (rule: Rule) => {
     const counts = createColdCounts(clock, WINDOW_SECONDS * SECOND)
@@ -137,7 +162,7 @@ export function createRateLimits({ allowances, clock, isOn }: RateLimitsDeps) {
     webhookActions: limited(WEBHOOK_ACTIONS),
     /** Of a licence. */
     licenseFiles: limited(LICENSE_FILES),
-    /** Of a licence. */
-    licenseSeats: limited(LICENSE_SEATS),
+    licenseSeats: ofLicense(LICENSE_SEATS),
+    licenseReads: ofLicense(LICENSE_READS),
   }
 }
