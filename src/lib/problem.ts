@@ -113,6 +113,7 @@ export const PROBLEMS = {
   login_locked: { status: 429, sentence: 'too many failed logins' },
   too_many_holds: { status: 429, sentence: 'too many held calls' },
   internal: { status: 500, sentence: 'internal error' },
+  license_store_away: { status: 500, sentence: 'internal error', codes: ['store_unavailable'] },
   audio_missing: { status: 500, sentence: 'audio file not found' },
   push_failed: { status: 502, sentence: 'push delivery failed' },
   queue_unavailable: { status: 503, sentence: 'the push queue cannot be reached' },

@@ -5,7 +5,7 @@ import type { InstallationSightings } from './installation-sightings.ts'
 import type { KeyFacts, KnownLicenses } from './known-licenses.ts'
 import type { KeyedLicense } from './license.ts'
 import { refusalOf } from './license-checks.ts'
-import { refuse } from './license-refusal.ts'
+import { fromLicenseStore, refuse } from './license-refusal.ts'
 import { instanceIdOf, type KeySource, keyIn, keyInBody } from './license-request.ts'
 import { countGrace, tellWarnings, warningsOf } from './license-warnings.ts'
 
@@ -59,7 +59,7 @@ export interface KeyHolder extends KeyFacts {
   key: string
 }
 
-/** For the routes that say what is wrong with a key. */
+/** For the routes of the wire contract, which say what is wrong with a key. */
 export const createKeyAuth = (
   { knownLicenses }: Pick<LicenseAuthDeps, 'knownLicenses'>,
   keyOf: KeySource,
@@ -70,6 +70,6 @@ export const createKeyAuth = (
   require: (request) => void keyOf(request),
   async verify(request) {
     const key = keyOf(request)
-    return { key, ...(await knownLicenses.find(key, request.address)) }
+    return { key, ...(await fromLicenseStore(knownLicenses.find(key, request.address))) }
   },
 })

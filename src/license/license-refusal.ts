@@ -54,3 +54,10 @@ export const fromStore = <T>(work: Promise<T>): Promise<T> =>
     // The sentence of the contract for whatever goes wrong here.
     throw new Problem('store_unavailable', { sentence: 'internal error', retryAfter: 1, cause })
   })
+
+/** The same for the three routes of the wire contract, where a 503 would say that there is no licence server at all. */
+export const fromLicenseStore = <T>(work: Promise<T>): Promise<T> =>
+  fromStore(work).catch((cause: unknown) => {
+    if (cause instanceof Problem && cause.code !== 'store_unavailable') throw cause
+    throw new Problem('license_store_away', { code: 'store_unavailable', retryAfter: 1, cause })
+  })

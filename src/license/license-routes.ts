@@ -11,7 +11,7 @@ import type { KeyFacts, KnownLicenses } from './known-licenses.ts'
 import type { Installation, KeyedLicense, License } from './license.ts'
 import { createKeyAuth } from './license-auth.ts'
 import { graceOf, type LicenseFacts, refusalOf } from './license-checks.ts'
-import { fromStore, refuse } from './license-refusal.ts'
+import { fromLicenseStore, refuse } from './license-refusal.ts'
 import { type KeySource, keyIn, keyInBody, keyInQuery } from './license-request.ts'
 import {
   ActivatedAnswer,
@@ -36,7 +36,7 @@ export interface LicenseRouteDeps {
 }
 
 const tag = 'Licences'
-const problems = ['license_key_required', 'rate_limited', 'store_unavailable'] as const
+const problems = ['license_key_required', 'rate_limited', 'license_store_away'] as const
 
 /** What a PBX asks about its licence. Paths, statuses and sentences are those of FlowPBX; keys beyond it are ours. */
 export const licenseRoutes = (deps: LicenseRouteDeps): Route[] => [
@@ -91,7 +91,7 @@ const activateLicense = (deps: LicenseRouteDeps): Route =>
       const { hostname, version, fingerprint } = body
       const machine = { hostname, version, fingerprint }
       await deps.licenseSeats.take(license)
-      const taken = await fromStore(deps.installations.activate({ license, actor: 'pbx', ...machine }))
+      const taken = await fromLicenseStore(deps.installations.activate({ license, actor: 'pbx', ...machine }))
       const activated_at = new Date(taken.activatedAt).toISOString()
       return { data: { instance_id: taken.id, activated_at, ...describeTerms(license) } }
     },
@@ -114,7 +114,7 @@ const readStatus = (deps: LicenseRouteDeps): Route =>
       if (!caller.license || refusal?.about === 'key') throw refuse('license_unknown', refusal)
       tellWarnings({ setHeader }, warningsOf(facts))
       await deps.licenseReads.take(caller.license)
-      const holders = await fromStore(deps.installations.list(caller.license.id))
+      const holders = await fromLicenseStore(deps.installations.list(caller.license.id))
       const data: z.input<typeof StatusAnswer> = {
         key: caller.key,
         ...describeTerms(caller.license),
@@ -167,8 +167,9 @@ async function findNamed(
   if (instance_id === undefined && fingerprint === undefined && hostname === undefined) return undefined
   await licenseReads.take(license)
   const { id } = license
-  if (instance_id !== undefined) return (await fromStore(installationStore.find(id, instance_id))) ?? null
-  return (await fromStore(installationStore.findMachine(id, { fingerprint, hostname }))) ?? null
+  if (instance_id !== undefined)
+    return (await fromLicenseStore(installationStore.find(id, instance_id))) ?? null
+  return (await fromLicenseStore(installationStore.findMachine(id, { fingerprint, hostname }))) ?? null
 }
 
 const describeTerms = (license: License) => ({

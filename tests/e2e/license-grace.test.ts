@@ -147,8 +147,13 @@ test.each(BACKENDS)('with the database frozen, known licences go on (%s)', async
     expect(validated.status).toBe(200)
     expect(validated.headers.get('x-license-warning')).toBe('UNVERIFIED')
     // What only the database can tell is an error, and no verdict about the licence.
-    for (const answer of [await validate(newLicenseKey()), await status()]) {
-      expect(answer.status).toBe(503)
+    const activate = () =>
+      gateway.request('POST', '/v1/license/activate', { body: { license_key, hostname: 'pbx1' } })
+    const seat = { license_key, hostname: 'pbx1' }
+    const named = () => gateway.request('POST', '/v1/license/validate', { body: seat })
+    const answers = await Promise.all([validate(newLicenseKey()), status(), activate(), named()])
+    for (const answer of answers) {
+      expect(answer.status).toBe(500)
       expect(answer.headers.get('retry-after')).toBe('1')
       expect(answer.json).toMatchObject({ data: null, error: 'internal error', code: 'store_unavailable' })
     }
