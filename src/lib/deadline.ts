@@ -21,3 +21,18 @@ export async function within<T>(ms: number, what: string, work: Promise<T>): Pro
     work.catch(() => undefined)
   }
 }
+
+/**
+ * Like `within`, but an answer that came while this process was busy is not late: it is read before the time is judged. For what
+ * would otherwise take a busy process for a store that is away.
+ */
+export async function inTime<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => setImmediate(() => reject(new TimedOut(what, ms))), ms)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+    work.catch(() => undefined)
+  }
+}

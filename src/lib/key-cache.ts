@@ -1,7 +1,7 @@
-import { within } from './deadline.ts'
+import { inTime } from './deadline.ts'
 import { SECOND } from './units.ts'
 
-/** A revoked key stops working within 5 s on every node: this, and the time of a look-up. */
+/** A revoked key stops working within 5 s on every node: this from the moment that its last look-up was asked, and the time of the next. */
 const FRESH_MS = 4 * SECOND
 /** A database that takes longer is as good as away. */
 const LOOKUP_MS = 500
@@ -35,10 +35,12 @@ export function createKeyCache<Found>({ find, onError, staleMs }: KeyCacheOption
   const asking = new Map<string, Promise<KeyFinding<Found>>>()
   let awayUntil = Number.NEGATIVE_INFINITY
 
-  const remember = (keyHash: string, found: Found | undefined) => {
+  const remember = (keyHash: string, found: Found | undefined, askedAt: number) => {
+    // What was asked earlier knows less, however late its answer comes: it may have been asked before the key was revoked.
+    if ((good.get(keyHash) ?? wrong.get(keyHash) ?? NEVER).at > askedAt) return
     ;(found === undefined ? good : wrong).delete(keyHash)
-    if (found === undefined) wrong.set(keyHash, undefined)
-    else good.set(keyHash, found)
+    if (found === undefined) wrong.set(keyHash, undefined, askedAt)
+    else good.set(keyHash, found, askedAt)
   }
   const known = (keyHash: string) => {
     const entry = good.get(keyHash)
@@ -48,12 +50,13 @@ export function createKeyCache<Found>({ find, onError, staleMs }: KeyCacheOption
   const ask = (keyHash: string): Promise<KeyFinding<Found>> => {
     const already = asking.get(keyHash)
     if (already !== undefined) return already
+    const askedAt = performance.now()
     // Also an answer that comes too late for who asked is remembered: it may say that the key was revoked.
     const asked = find(keyHash).then((found) => {
-      remember(keyHash, found)
+      remember(keyHash, found, askedAt)
       return { found, isStale: false }
     })
-    const answer = within(known(keyHash) ? REFRESH_MS : LOOKUP_MS, 'looking a key up', asked)
+    const answer = inTime(known(keyHash) ? REFRESH_MS : LOOKUP_MS, 'looking a key up', asked)
       .catch((error: unknown) => {
         const last = known(keyHash)
         if (!last) throw error
@@ -78,24 +81,21 @@ export function createKeyCache<Found>({ find, onError, staleMs }: KeyCacheOption
     },
     /** Whether this process has seen the key work and has not heard otherwise. Asks nobody. */
     isKnown: (keyHash: string): boolean => good.get(keyHash) !== undefined,
-    /** The next asker looks it up anew. */
-    forget(keyHash: string): void {
-      good.delete(keyHash)
-      wrong.delete(keyHash)
-    },
   }
 }
 export type KeyCache<Found> = ReturnType<typeof createKeyCache<Found>>
 
-/** The last so many values, with the time they were heard. */
+const NEVER = { at: Number.NEGATIVE_INFINITY }
+
+/** The last so many values, with the time they were asked for. */
 function createMemory<Value>() {
   const entries = new Map<string, { value: Value; at: number }>()
   return {
     get: (key: string) => entries.get(key),
     delete: (key: string) => entries.delete(key),
-    set(key: string, value: Value): void {
+    set(key: string, value: Value, at: number): void {
       entries.delete(key)
-      entries.set(key, { value, at: performance.now() })
+      entries.set(key, { value, at })
       const [oldest] = entries.keys()
       if (entries.size > MAX_ENTRIES && oldest !== undefined) entries.delete(oldest)
     },

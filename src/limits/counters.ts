@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Pool } from 'pg'
 import { RateLimiterPostgres, RateLimiterRedis, type RateLimiterStoreAbstract } from 'rate-limiter-flexible'
-import { TimedOut } from '../lib/deadline.ts'
+import { inTime } from '../lib/deadline.ts'
 import { SECOND } from '../lib/units.ts'
 
 /** Numbers that all nodes count together; each is forgotten some time after its first point. */
@@ -84,7 +84,7 @@ function createCounters(
     const isProbe = awayUntil > 0
     if (isProbe) awayUntil = performance.now() + PROBE_EVERY_MS
     try {
-      const answer = await inTime(answerMs, work())
+      const answer = await inTime(answerMs, 'counting', work())
       if (isProbe) awayUntil = Number.NEGATIVE_INFINITY
       return answer
     } catch (thrown) {
@@ -115,17 +115,5 @@ function createCounters(
       }),
     isAway,
     sweep,
-  }
-}
-
-/** Like `within`, but an answer that came while this process was busy is not late: it is read before the time is judged. */
-async function inTime<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => setImmediate(() => reject(new TimedOut('counting', ms))), ms)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
-    work.catch(() => undefined)
   }
 }

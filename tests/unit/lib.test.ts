@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import { jest } from '@jest/globals'
 import fc from 'fast-check'
 import { v5 as uuidv5, validate, version } from 'uuid'
 import { parsePrefer } from '../../src/http/prefer.ts'
 import { createBatcher } from '../../src/lib/batcher.ts'
-import { TimedOut, within } from '../../src/lib/deadline.ts'
+import { inTime, TimedOut, within } from '../../src/lib/deadline.ts'
 import { callUuid, derivedId, newId } from '../../src/lib/ids.ts'
 import { createKeyCache } from '../../src/lib/key-cache.ts'
 import { createKeyring } from '../../src/lib/keyring.ts'
@@ -205,6 +206,51 @@ describe('key cache', () => {
       jest.useRealTimers()
     }
   })
+  test('takes an answer for 4 s from when it was asked for, not from when it came', async () => {
+    jest.useFakeTimers({ now: 0, doNotFake: ['nextTick', 'setImmediate'] })
+    try {
+      let asked = 0
+      const cache = cacheOf(async () => {
+        asked += 1
+        await new Promise((resolve) => setTimeout(resolve, 400))
+        return `license ${asked}`
+      })
+      const first = cache.get('k')
+      await jest.advanceTimersByTimeAsync(400)
+      expect(await first).toEqual({ found: 'license 1', isStale: false })
+      await jest.advanceTimersByTimeAsync(3_599)
+      expect(await cache.get('k')).toEqual({ found: 'license 1', isStale: false })
+      await jest.advanceTimersByTimeAsync(1)
+      void cache.get('k').catch(() => undefined)
+      expect(asked).toBe(2)
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+  test('believes what was asked last, whichever answer comes last', async () => {
+    jest.useFakeTimers({ now: 0, doNotFake: ['nextTick', 'setImmediate'] })
+    try {
+      const answers: ((found: string | undefined) => void)[] = []
+      const cache = cacheOf(
+        () => new Promise<string | undefined>((resolve) => answers.push(resolve)),
+        () => undefined,
+      )
+      const early = cache.get('k')
+      const refused = expect(early).rejects.toThrow('took longer')
+      await jest.advanceTimersByTimeAsync(500)
+      await refused
+      // Revoked between the two questions; the answer to the first one was on its way all the time.
+      const late = cache.get('k')
+      answers[1]?.(undefined)
+      expect(await late).toEqual({ found: undefined, isStale: false })
+      answers[0]?.('license')
+      await jest.advanceTimersByTimeAsync(0)
+      expect(cache.isKnown('k')).toBe(false)
+      expect(await cache.get('k')).toEqual({ found: undefined, isStale: false })
+    } finally {
+      jest.useRealTimers()
+    }
+  })
   const fail = (error: unknown) => {
     throw error
   }
@@ -215,6 +261,24 @@ test('a deadline does not wait for the work, and the work may fail later', async
   await expect(within(1, 'it', promise)).rejects.toBeInstanceOf(TimedOut)
   reject(new Error('late'))
   expect(await within(1_000, 'it', Promise.resolve(5))).toBe(5)
+})
+
+test('an answer that came while the process was busy is not late, for who asks for that', async () => {
+  const busy = (ms: number) => {
+    const end = performance.now() + ms
+    while (performance.now() < end);
+  }
+  // After the turn of an immediate come the timers, and only then what has been read.
+  const turn = () => new Promise(setImmediate)
+  await turn()
+  const judged = within(20, 'it', stat(import.meta.dirname))
+  busy(60)
+  await expect(judged).rejects.toBeInstanceOf(TimedOut)
+  await turn()
+  const patient = inTime(20, 'it', stat(import.meta.dirname))
+  busy(60)
+  expect((await patient).isDirectory()).toBe(true)
+  await expect(inTime(1, 'it', new Promise(() => undefined))).rejects.toBeInstanceOf(TimedOut)
 })
 
 test('a releaser closes in reverse, also after a failure, and tells the first one', async () => {
