@@ -26,7 +26,7 @@ export interface QuotaWarnings {
 }
 
 export interface QuotaWarningsDeps {
-  signals: Pick<Signals, 'claim'>
+  signals: Pick<Signals, 'claim' | 'put'>
   /** Tells the owner. */
   tell(warning: QuotaWarning): Promise<void>
   clock: Clock
@@ -34,18 +34,30 @@ export interface QuotaWarningsDeps {
 }
 
 const RETRY_MS = 10 * SECOND
+/** A node that dies while it tells leaves it to another one after this. */
+const TELLING_MS = MINUTE
+/** What stands under the key of a warning. */
+const TELLING = 'telling'
+const TOLD = 'told'
 
 export function createQuotaWarnings({ signals, tell, clock, events }: QuotaWarningsDeps): QuotaWarnings {
   /** When it may be tried again, by the monotonic clock; infinity: it was told, here or by another node. */
   const noted = createRecentMap<number>(clock, { keepMs: 30 * MINUTE, most: 20_000 })
 
   const tellOnce = async (key: string, warning: QuotaWarning) => {
-    const ttlMs = warning.resetsAt - clock.now() + HOUR
-    const first = await signals.claim(key, '1', ttlMs)
-    noted.set(key, Number.POSITIVE_INFINITY)
-    if (first !== undefined) return
+    const found = await signals.claim(key, TELLING, TELLING_MS)
+    if (found === TOLD) noted.set(key, Number.POSITIVE_INFINITY)
+    if (found !== undefined) return
+    try {
+      await tell(warning)
+    } catch (error) {
+      // An owner who could not be told is told with one of the next pushes, on whatever node.
+      await signals.put({ key, value: TELLING, ttlMs: 1 })
+      throw error
+    }
     events.quotaWarning(warning)
-    await tell(warning)
+    await signals.put({ key, value: TOLD, ttlMs: warning.resetsAt - clock.now() + HOUR })
+    noted.set(key, Number.POSITIVE_INFINITY)
   }
 
   return {
