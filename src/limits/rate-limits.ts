@@ -141,7 +141,7 @@ export function createRateLimits({ allowances, clock, isOn }: RateLimitsDeps) {
     return {
       async take(tenantId: string, tokenHash: string): Promise<void> {
         if (!isOn) return
-        const { window, lately } = counts.add(tokenHash)
+        const { window, lately } = counts.add(joined(tenantId, tokenHash))
         if (lately <= own) return
         // With the first that is told, those of this window before it are.
         await takeSome(rule, lately === own + 1 ? window : 1, [tenantId, tokenHash])
