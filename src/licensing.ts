@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import type { Clock } from './lib/clock.ts'
 import { toError } from './lib/error.ts'
 import type { Keyring } from './lib/keyring.ts'
+import { MINUTE } from './lib/units.ts'
 import { createAnnounceEndings } from './license/announce-endings.ts'
 import { createAnswerSigner } from './license/answer-signature.ts'
 import { entitled } from './license/entitled.ts'
@@ -23,6 +24,9 @@ import type { PushAllowances } from './limits/push-allowances.ts'
 import type { Events } from './observability/events.ts'
 import type { Webhooks } from './webhooks/webhooks.ts'
 
+/** Also where nobody has a grace for a licence that ended: an outage of ours is nobody's fault but ours. */
+const LEAST_STALE_MS = 15 * MINUTE
+
 interface LicensingDeps {
   db: Knex
   config: Config
@@ -41,15 +45,16 @@ export function createLicensing(core: LicensingDeps) {
   const licenseRecords = createLicenseRecords(core.db)
   const onError = (error: unknown) => events.backgroundError('licenses', toError(error))
   const graceMs = config.licenseGraceMs
+  const staleMs = Math.max(graceMs, LEAST_STALE_MS)
   const { licenses, installations: installationStore } = licenseRecords
-  const knownLicenses = createKnownLicenses({ licenses, keyring, addressGuard, graceMs, onError })
+  const knownLicenses = createKnownLicenses({ licenses, keyring, addressGuard, staleMs, onError })
   const { installationMs } = config
   const installations = createInstallations({ licenseRecords, clock, installationMs, events })
   const sightings = createInstallationSightings({ installationStore, installations, clock, onError })
   const auth = { knownLicenses, clock, graceMs, events }
   const licenseAuth = createLicenseAuth({ ...auth, sightings })
   const licenseList = createLicenseListStore(core.db)
-  const tenantLicenses = createTenantLicenses({ licenses, clock, graceMs, staleMs: graceMs, onError })
+  const tenantLicenses = createTenantLicenses({ licenses, clock, graceMs, staleMs, onError })
   return {
     licenseRecords,
     licenseLookup: createLicenseLookup({ licenseRecords, licenseList, keyring, clock }),

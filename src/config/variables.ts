@@ -59,7 +59,8 @@ export const VARIABLES = {
       'Names under which the apps of several tenants ask: `push.example.com,gw.example.com`. No PBX can take one as its `app_host` or SIP domain.',
   },
   LICENSE_GRACE_DAYS: {
-    meaning: 'How long pushes go on after a licence ended, and while the licences cannot be read.',
+    meaning:
+      'How long pushes go on after a licence ended, and while the licences cannot be read; then 15 minutes at least.',
     default: '7',
   },
   LICENSE_SIGNING_KEY_FILE: {

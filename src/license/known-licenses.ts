@@ -16,20 +16,21 @@ export interface KeyFacts {
 
 /**
  * The licences of the keys that this process has met. A change reaches every node within 5 s; while the store is away, known
- * licences stay what they were for the time of grace.
+ * licences stay what they were for a while.
  */
 export function createKnownLicenses(deps: {
   licenses: Pick<LicenseStore, 'findByKeyHash'>
   keyring: Pick<Keyring, 'licenseKeyHash'>
   addressGuard: AddressGuard
-  graceMs: number
+  /** How long known licences are good while the store is away. */
+  staleMs: number
   onError: (error: unknown) => void
 }) {
   const { licenses, keyring, addressGuard } = deps
   const cache = createKeyCache<KeyedLicense>({
     find: (hash) => licenses.findByKeyHash(hash),
     onError: deps.onError,
-    staleMs: deps.graceMs,
+    staleMs: deps.staleMs,
   })
   const hashOf = (key: string) => keyring.licenseKeyHash(canonicalKey(key))
   return {

@@ -121,44 +121,58 @@ describe.each(BACKENDS)('a licence on two nodes over %s', (backend) => {
   })
 })
 
-test.each(BACKENDS)('with the database frozen, known licences go on (%s)', async (backend) => {
-  await using postgres = await startOwnPostgres()
-  await migrateDatabase(postgres.url)
-  await using gateway = await startTestGateway({ backend, databaseUrl: postgres.url })
-  const { licenseKey: license_key } = gateway.tenant
-  expect((await gateway.push()).status).toBe(200)
-  const validate = (key: string) =>
-    gateway.request('POST', '/v1/license/validate', { body: { license_key: key } })
-  const status = () => gateway.request('GET', `/v1/license/status?license_key=${license_key}`)
-  expect((await validate(license_key)).status).toBe(200)
-  await postgres.freeze()
-  try {
-    const pushed = await until(
-      async () => {
-        const answer = await gateway.push()
-        return answer.headers.has('x-license-warning') ? answer : undefined
-      },
-      { description: 'what is known of the licence is stale' },
-    )
-    expect(pushed.headers.get('x-license-warning')).toBe('UNVERIFIED')
-    expect(pushed.status).toBe(200)
-    expect(await graceCount(gateway, 'store_unavailable')).toBeGreaterThan(0)
-    const validated = await validate(license_key)
-    expect(validated.status).toBe(200)
-    expect(validated.headers.get('x-license-warning')).toBe('UNVERIFIED')
-    // What only the database can tell is an error, and no verdict about the licence.
-    const activate = () =>
-      gateway.request('POST', '/v1/license/activate', { body: { license_key, hostname: 'pbx1' } })
-    const seat = { license_key, hostname: 'pbx1' }
-    const named = () => gateway.request('POST', '/v1/license/validate', { body: seat })
-    const answers = await Promise.all([validate(newLicenseKey()), status(), activate(), named()])
-    for (const answer of answers) {
-      expect(answer.status).toBe(500)
-      expect(answer.headers.get('retry-after')).toBe('1')
-      expect(answer.json).toMatchObject({ data: null, error: 'internal error', code: 'store_unavailable' })
+/** A time of grace is for licences that ended; an outage has one of its own. */
+const OUTAGES = BACKENDS.flatMap(
+  (backend) =>
+    [
+      [backend, '7'],
+      [backend, '0'],
+    ] as const,
+)
+test.each(OUTAGES)(
+  'with the database frozen, known licences go on (%s, grace of %s days)',
+  async (backend, days) => {
+    await using postgres = await startOwnPostgres()
+    await migrateDatabase(postgres.url)
+    await using gateway = await startTestGateway({
+      ...{ backend, databaseUrl: postgres.url },
+      env: { LICENSE_GRACE_DAYS: days },
+    })
+    const { licenseKey: license_key } = gateway.tenant
+    expect((await gateway.push()).status).toBe(200)
+    const validate = (key: string) =>
+      gateway.request('POST', '/v1/license/validate', { body: { license_key: key } })
+    const status = () => gateway.request('GET', `/v1/license/status?license_key=${license_key}`)
+    expect((await validate(license_key)).status).toBe(200)
+    await postgres.freeze()
+    try {
+      const pushed = await until(
+        async () => {
+          const answer = await gateway.push()
+          return answer.headers.has('x-license-warning') ? answer : undefined
+        },
+        { description: 'what is known of the licence is stale' },
+      )
+      expect(pushed.headers.get('x-license-warning')).toBe('UNVERIFIED')
+      expect(pushed.status).toBe(200)
+      expect(await graceCount(gateway, 'store_unavailable')).toBeGreaterThan(0)
+      const validated = await validate(license_key)
+      expect(validated.status).toBe(200)
+      expect(validated.headers.get('x-license-warning')).toBe('UNVERIFIED')
+      // What only the database can tell is an error, and no verdict about the licence.
+      const activate = () =>
+        gateway.request('POST', '/v1/license/activate', { body: { license_key, hostname: 'pbx1' } })
+      const seat = { license_key, hostname: 'pbx1' }
+      const named = () => gateway.request('POST', '/v1/license/validate', { body: seat })
+      const answers = await Promise.all([validate(newLicenseKey()), status(), activate(), named()])
+      for (const answer of answers) {
+        expect(answer.status).toBe(500)
+        expect(answer.headers.get('retry-after')).toBe('1')
+        expect(answer.json).toMatchObject({ data: null, error: 'internal error', code: 'store_unavailable' })
+      }
+    } finally {
+      await postgres.thaw()
     }
-  } finally {
-    await postgres.thaw()
-  }
-  await until(async () => (await status()).status === 200, { description: 'the database is back' })
-})
+    await until(async () => (await status()).status === 200, { description: 'the database is back' })
+  },
+)

@@ -38,7 +38,7 @@ function openKnown(good: readonly string[] = []) {
       failed: async (address) => void done.push(`failed ${address}`),
       faulted: async () => undefined,
     },
-    graceMs: MINUTE,
+    staleMs: MINUTE,
     onError: () => undefined,
   })
   return { known, keyring, done, asked, state, find: (key: string) => known.find(key, 'there') }
