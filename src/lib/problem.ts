@@ -19,6 +19,10 @@ export const PROBLEMS = {
   license_key_required: { status: 400, sentence: 'license_key is required' },
   unknown_app: { status: 400, sentence: 'app_id is not an app of this gateway' },
   unknown_tenant: { status: 400, sentence: 'tenant_id is not a tenant of this gateway' },
+  not_confirmed: {
+    status: 400,
+    sentence: 'this cannot be undone: confirm must be the first letters of the newest key of the licence',
+  },
   invalid_webhook_url: { status: 400, sentence: 'url is none that webhooks may go to' },
   unauthorized: { status: 401, sentence: 'authentication required' },
   invalid_credentials: { status: 401, sentence: 'invalid credentials' },

@@ -82,7 +82,7 @@ export async function askFor(
 ): Promise<void> {
   if (yes) return
   const { license, installations } = await licenseLookup.details(id)
-  const [prefix = license.id] = license.key_prefixes
+  const prefix = await licenseLookup.confirmation(id)
   const seats = `${installations.length} installation${installations.length === 1 ? '' : 's'}`
   const whose = `${prefix} of ${printable(license.tenant_name)}, ${license.state}, with ${seats}`
   const question = `This is ${whose}.\n${consequence}`

@@ -50,6 +50,13 @@ export function createLicenseLookup({ licenseRecords, licenseList, keyring, cloc
       }
     },
 
+    /** What shows that somebody means this licence and no other: the first letters of its newest key. */
+    async confirmation(id: string): Promise<string> {
+      if (!(await licenses.find(id))) throw new Problem('unknown_license')
+      const [newest] = await licenses.listKeys(id)
+      return newest?.prefix ?? id
+    },
+
     /** Newest first. @param page `before` is the id of the last event of the page before */
     async history(id: string, { limit, before }: { limit: number; before?: string | undefined }) {
       if (!(await licenses.find(id))) throw new Problem('unknown_license')

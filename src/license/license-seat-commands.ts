@@ -11,7 +11,6 @@ import {
   type LicenseShell,
   mustBeSure,
   print,
-  subcommand,
   toNumber,
   toUuid,
   withLicense,
@@ -76,12 +75,12 @@ const seatText = (seat: Parameters<typeof describeInstallation>[0]): string => {
   ])
 }
 
-interface ExportOptions extends JsonOption {
+interface ExportOptions extends JsonOption, YesOption {
   out?: string
 }
 
 export const exportCommand = (shell: LicenseShell) =>
-  subcommand(
+  askingCommand(
     'export',
     'makes a signed licence file, for a PBX without a way to us; nobody can call it back',
     'export WL-7XK2MA --days 30 --out acme.license',
@@ -92,8 +91,17 @@ export const exportCommand = (shell: LicenseShell) =>
     .option('--out <file>', 'writes it there, and not to standard output')
     .action((word: string, options: ExportOptions) => {
       const { fingerprint, days } = checked(ExportBody, bodyOf(options))
-      return withLicense(shell, word, async ({ exportLicense }, id) => {
-        const { file, expiresAt } = await exportLicense(id, { fingerprint, lifeMs: days * DAY }, ACTOR)
+      mustBeSure(shell, options)
+      return withLicense(shell, word, async (deps, id) => {
+        const whose = fingerprint === undefined ? 'any machine' : `the machine ${fingerprint}`
+        await askFor(
+          shell,
+          options,
+          deps,
+          id,
+          `A file for ${whose}: for ${days} days nobody can call it back.`,
+        )
+        const { file, expiresAt } = await deps.exportLicense(id, { fingerprint, lifeMs: days * DAY }, ACTOR)
         const until = new Date(expiresAt).toISOString()
         if (options.out !== undefined) await write(options.out, file)
         const text = options.out === undefined ? file : `${options.out} is good until ${until}`

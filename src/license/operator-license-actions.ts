@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { type OperatorCaller, type Role, requireRole } from '../http/operator-roles.ts'
 import { type Route, route } from '../http/route.ts'
-import type { ProblemCode } from '../lib/problem.ts'
+import { Problem, type ProblemCode } from '../lib/problem.ts'
 import { DAY } from '../lib/units.ts'
 import type { Actor } from './license.ts'
 import { toRenewal } from './license-terms.ts'
@@ -21,14 +21,15 @@ import {
   REFUSALS,
 } from './operator-license-routes.ts'
 import {
+  ConfirmedRotationBody,
+  ConfirmedTransferBody,
   EmptyBody,
   ExportBody,
   LicenseParams,
   ReasonBody,
   RenewalBody,
-  RotationBody,
+  RevocationBody,
   SeatParams,
-  SeatTransferBody,
 } from './operator-license-schemas.ts'
 
 type Deps = OperatorLicenseRouteDeps
@@ -70,8 +71,12 @@ const revokeLicense = (deps: Deps): Route =>
     role: 'admin',
     summary: 'End a licence for good',
     description: 'It cannot be brought back. Within 5 s no node lets its pushes pass any more.',
-    body: ReasonBody,
-    work: (id, { reason }, actor) => deps.manageLicenses.revoke(id, reason, actor),
+    body: RevocationBody,
+    problems: ['not_confirmed'],
+    async work(id, { reason, confirm }, actor) {
+      await mustBeConfirmed(deps, id, confirm)
+      return deps.manageLicenses.revoke(id, reason, actor)
+    },
   })
 
 const renewLicense = (deps: Deps): Route =>
@@ -118,19 +123,31 @@ const change = <Body extends z.ZodType>(
     },
   })
 
-const rotateKey = ({ operatorAuth, manageLicenses, clock }: Deps): Route =>
+/** What cannot be undone is done by nobody who cannot say whose licence it is. */
+async function mustBeConfirmed(
+  { licenseLookup }: Deps,
+  id: string,
+  confirm: string | undefined,
+): Promise<void> {
+  if (confirm !== (await licenseLookup.confirmation(id)))
+    throw new Problem('not_confirmed', { field: 'confirm' })
+}
+
+const rotateKey = (deps: Deps): Route =>
   route({
     method: 'post',
     path: `${LICENSES_PATH}/{id}/rotate`,
     tag: LICENSES_TAG,
     summary: 'A new key; the ones before go on working for a while',
     description: 'For admins. At most 5 keys of a licence work at the same time.',
-    auth: requireRole(operatorAuth, 'admin'),
+    auth: requireRole(deps.operatorAuth, 'admin'),
     params: LicenseParams,
-    body: RotationBody,
+    body: ConfirmedRotationBody,
     replies: [{ status: 200, description: 'The new key.', schema: RotatedKeyAnswer }],
-    problems: [...REFUSALS, 'unknown_license', 'license_revoked', 'too_many_keys'],
+    problems: [...REFUSALS, 'unknown_license', 'license_revoked', 'too_many_keys', 'not_confirmed'],
     async handler({ params, body, caller }) {
+      const { manageLicenses, clock } = deps
+      if (body.overlap_days === 0) await mustBeConfirmed(deps, params.id, body.confirm)
       const overlap = { overlapDays: body.overlap_days }
       const { license, key, previousUntil } = await manageLicenses.rotate(params.id, overlap, actorOf(caller))
       return {
@@ -143,23 +160,32 @@ const rotateKey = ({ operatorAuth, manageLicenses, clock }: Deps): Route =>
     },
   })
 
-const transferSeat = ({ operatorAuth, licenseLookup, installations }: Deps): Route =>
+const transferSeat = (deps: Deps): Route =>
   route({
     method: 'post',
     path: `${LICENSES_PATH}/{id}/transfer`,
     tag: LICENSES_TAG,
     summary: 'Give the seat of one machine to another',
-    description: 'For operators. Works also when all seats are taken.',
-    auth: requireRole(operatorAuth, 'operator'),
+    description:
+      'For operators. Works also when all seats are taken. The machine that had the seat has to be activated again.',
+    auth: requireRole(deps.operatorAuth, 'operator'),
     params: LicenseParams,
-    body: SeatTransferBody,
+    body: ConfirmedTransferBody,
     replies: [{ status: 200, description: 'The seat of the new machine.', schema: SeatAnswer }],
-    problems: [...REFUSALS, 'unknown_license', 'unknown_installation', 'installation_deactivated'],
+    problems: [
+      ...REFUSALS,
+      'unknown_license',
+      'unknown_installation',
+      'installation_deactivated',
+      'not_confirmed',
+    ],
     async handler({ params, body, caller }) {
+      const { licenseLookup, installations } = deps
       const { hostname, fingerprint } = body
       // Its version is told when the machine activates itself.
       const machine = { hostname, fingerprint, version: '' }
       const id = await licenseLookup.idOf(params.id)
+      await mustBeConfirmed(deps, id, body.confirm)
       const moved = await installations.transfer({ id }, body.from, machine, actorOf(caller))
       return { data: { installation: describeInstallation(moved) } }
     },

@@ -123,6 +123,10 @@ export const RenewalBody = z
 export const ReasonBody = z
   .strictObject({ reason: Limits.reason.describe('For the audit; the owner is not told.') })
   .meta({ id: 'LicenseReason' })
+const Confirm = z
+  .string('confirm must be the first letters of the newest key of the licence')
+  .describe('The first letters of the newest key, like `WL-7XK2MA`, because this cannot be undone.')
+export const RevocationBody = ReasonBody.extend({ confirm: Confirm }).meta({ id: 'LicenseRevocation' })
 export const EmptyBody = z.strictObject({}).meta({ id: 'Empty' })
 export const RotationBody = z
   .strictObject({
@@ -131,6 +135,11 @@ export const RotationBody = z
       .describe('How long the keys there are go on working; 0: they end at once.'),
   })
   .meta({ id: 'LicenseRotation' })
+export const ConfirmedRotationBody = RotationBody.extend({
+  confirm: Confirm.optional().describe(
+    'Needed when the keys end at once: the first letters of the newest one.',
+  ),
+}).meta({ id: 'ConfirmedLicenseRotation' })
 export const SeatTransferBody = z
   .strictObject({
     from: z.uuid('from must be a UUID').describe('The `instance_id` whose seat it is.'),
@@ -138,6 +147,9 @@ export const SeatTransferBody = z
     fingerprint: Limits.fingerprint.optional(),
   })
   .meta({ id: 'SeatTransfer' })
+export const ConfirmedTransferBody = SeatTransferBody.extend({ confirm: Confirm }).meta({
+  id: 'ConfirmedSeatTransfer',
+})
 export const ExportBody = z
   .strictObject({
     fingerprint: Limits.fingerprint.optional().describe('The machine it is for; absent: any.'),

@@ -49,6 +49,9 @@ async function givenLicense(terms: object = {}) {
 type Given = Awaited<ReturnType<typeof givenLicense>>
 const eventsOf = (id: string) => gateway.context.licenseRecords.events.list(id, 100)
 
+/** What confirms what cannot be undone. */
+const prefixOf = (key: string) => key.slice(0, 'WL-7XK2MA'.length)
+
 interface Line {
   route: string
   least: Role
@@ -72,7 +75,7 @@ const MATRIX: readonly Line[] = [
     route: 'post /{id}/transfer',
     least: 'operator',
     path: of('/transfer'),
-    body: ({ seat }) => ({ from: seat.id, hostname: 'pbx2' }),
+    body: ({ seat, key }) => ({ from: seat.id, hostname: 'pbx2', confirm: prefixOf(key) }),
   },
   {
     route: 'delete /{id}/installations/{instance_id}',
@@ -87,7 +90,12 @@ const MATRIX: readonly Line[] = [
     body: () => ({ tenant_name: 'Acme', pbx_key: true, tier: 'standard' }),
   },
   { route: 'patch /{id}', least: 'admin', path: of(''), body: () => ({ tier: 'professional' }) },
-  { route: 'post /{id}/revoke', least: 'admin', path: of('/revoke'), body: () => ({ reason: 'x' }) },
+  {
+    route: 'post /{id}/revoke',
+    least: 'admin',
+    path: of('/revoke'),
+    body: ({ key }) => ({ reason: 'x', confirm: prefixOf(key) }),
+  },
   { route: 'post /{id}/rotate', least: 'admin', path: of('/rotate'), body: () => ({}) },
 ]
 const changing = MATRIX.filter(({ route }) => !route.startsWith('get '))
@@ -164,7 +172,8 @@ describe('what is wrong', () => {
     ['id', get('/no-id')],
     ['id', get('/no-id/events')],
     ['id', { method: 'PATCH', path: '/no-id', body: {} }],
-    ...['suspend', 'revoke'].map((name) => ['id', post(`/1/${name}`, { reason: 'x' })] as never),
+    ['id', post('/1/suspend', { reason: 'x' })],
+    ['id', post('/1/revoke', { reason: 'x', confirm: 'x' })],
     ...['reinstate', 'rotate', 'export'].map((name) => ['id', post(`/1/${name}`, {})] as never),
     ['id', { method: 'DELETE', path: `/1/installations/${newId()}`, body: undefined }],
     ['instance_id', { method: 'DELETE', path: '/ID/installations/1', body: undefined }],
@@ -217,8 +226,11 @@ describe('what is wrong', () => {
     ...[0, -1, 0.5, '1', 36_501].map((days) => ['days', post('/ID/renew', { days })] as never),
     ['months', post('/ID/renew', { months: 1_201 })],
     ['reason', post('/ID/suspend', {})],
-    ['reason', post('/ID/revoke', { reason: ' ' })],
-    ['reason', post('/ID/revoke', { reason: 'x'.repeat(501) })],
+    ['reason', post('/ID/revoke', { reason: ' ', confirm: 'x' })],
+    ['reason', post('/ID/revoke', { reason: 'x'.repeat(501), confirm: 'x' })],
+    ['confirm', post('/ID/revoke', { reason: 'x' })],
+    ['confirm', post('/ID/revoke', { reason: 'x', confirm: 5 })],
+    ['confirm', post('/ID/transfer', { from: newId(), hostname: 'pbx2' })],
     ['until', post('/ID/suspend', { reason: 'x', until: '2027-01-01' })],
     ['reason', post('/ID/reinstate', { reason: 'x' })],
     ...[-1, 91, 1.5, '7'].map(
@@ -327,11 +339,13 @@ describe('the life of a licence', () => {
     expect((await does('export', {})).code).toBe('SUSPENDED')
     expect((await does('reinstate', {})).data.license).toMatchObject({ state: 'active', suspended_at: null })
     expect((await does('renew', { months: 12 })).data.license.expires_at).toBe('2100-12-31T00:00:00.000Z')
-    const rotated = (await does('rotate', { overlap_days: 0 }, 'admin')).data
+    const sudden = { overlap_days: 0, confirm: prefixOf(key) }
+    const rotated = (await does('rotate', sudden, 'admin')).data
     expect(rotated.license_key).not.toBe(key)
     const patched = await ask('PATCH', `/${license.id}`, { body: { max_installations: null, notes: 'good' } })
     expect(patched.json.data.license).toMatchObject({ tier: 'custom', max_installations: null })
-    expect((await does('revoke', { reason: 'over' }, 'admin')).data.license).toMatchObject({
+    const end = { reason: 'over', confirm: prefixOf(rotated.license_key) }
+    expect((await does('revoke', end, 'admin')).data.license).toMatchObject({
       state: 'revoked',
     })
     for (const [name, body] of [
@@ -372,6 +386,38 @@ describe('the life of a licence', () => {
       expect(JSON.stringify(data)).not.toContain(secret)
   })
 
+  test('what cannot be undone is not done without the first letters of the newest key', async () => {
+    const { license, seat, key } = await givenLicense()
+    const older = prefixOf(key)
+    const rotated = await ask('POST', `/${license.id}/rotate`, { body: {} })
+    const newest = prefixOf(rotated.json.data.license_key)
+    const before = await eventsOf(license.id)
+    const sudden: [string, object][] = [
+      ['rotate', { overlap_days: 0 }],
+      ['transfer', { from: seat.id, hostname: 'pbx2' }],
+      ['revoke', { reason: 'x' }],
+    ]
+    for (const [name, body] of sudden) {
+      for (const confirm of ['', 'WL-', older, rotated.json.data.license_key, license.id]) {
+        const refused = await ask('POST', `/${license.id}/${name}`, { body: { ...body, confirm } })
+        expect([name, confirm, refused.status, refused.json.code, refused.json.field]).toEqual([
+          name,
+          confirm,
+          400,
+          'not_confirmed',
+          'confirm',
+        ])
+      }
+    }
+    const silent = await ask('POST', `/${license.id}/rotate`, { body: { overlap_days: 0 } })
+    expect([silent.status, silent.json.code]).toEqual([400, 'not_confirmed'])
+    expect(await eventsOf(license.id)).toEqual(before)
+    for (const [name, body] of sudden.slice(1)) {
+      const done = await ask('POST', `/${license.id}/${name}`, { body: { ...body, confirm: newest } })
+      expect([name, done.status]).toEqual([name, 200])
+    }
+  })
+
   test('events go page by page', async () => {
     const { license } = await givenLicense()
     for (let i = 0; i < 5; i += 1) await ask('PATCH', `/${license.id}`, { body: { max_extensions: 30 + i } })
@@ -391,10 +437,13 @@ describe('the life of a licence', () => {
   })
 
   test('seats move and are freed, and the audit says by whom', async () => {
-    const { license, seat } = await givenLicense()
+    const { license, seat, key } = await givenLicense()
     const moved = await ask('POST', `/${license.id}/transfer`, {
       as: 'operator',
-      body: { from: seat.id, hostname: 'pbx2', fingerprint: 'fingerprint-of-pbx2' },
+      body: {
+        ...{ from: seat.id, hostname: 'pbx2', fingerprint: 'fingerprint-of-pbx2' },
+        confirm: prefixOf(key),
+      },
     })
     expect(moved.json.data.installation).toMatchObject({ hostname: 'pbx2', deactivated_at: null })
     const { instance_id: id } = moved.json.data.installation

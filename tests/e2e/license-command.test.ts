@@ -124,10 +124,10 @@ test('a file is written once, and never over another', async () => {
   await using directory = await temporaryDirectory()
   const { license } = await givenLicense()
   const out = join(directory.path, 'acme.license')
-  expect(await run('export', license.id, '--days', '10', '--out', out)).toMatch(/is good until/)
-  await expect(run('export', license.id, '--out', out)).rejects.toThrow(`--out: ${out} exists`)
+  expect(await run('export', license.id, '--days', '10', '--out', out, '--yes')).toMatch(/is good until/)
+  await expect(run('export', license.id, '--out', out, '--yes')).rejects.toThrow(`--out: ${out} exists`)
   expect((await readFile(out, 'utf8')).trim().split('.')).toHaveLength(3)
-  expect((await json('export', license.id)).file.split('.')).toHaveLength(3)
+  expect((await json('export', license.id, '--yes')).file.split('.')).toHaveLength(3)
 })
 
 test('seats are moved and freed', async () => {
@@ -161,6 +161,7 @@ describe('what is refused', () => {
     ['a fingerprint', ['export', 'ID', '--fingerprint', 'x'], /^--fingerprint must be 8 to 256 of/],
     ['a page', ['list', '--cursor', 'x'], /^--cursor must be/],
     ['to revoke without asking', ['revoke', 'ID', '--reason', 'x'], /repeat it with --yes$/],
+    ['to make a file without asking', ['export', 'ID'], /repeat it with --yes$/],
     ['to end keys without asking', ['rotate', 'ID', '--overlap', '0'], /repeat it with --yes$/],
     ['to free a seat without asking', ['deactivate', 'ID', newId()], /repeat it with --yes$/],
     [
@@ -257,6 +258,7 @@ describe('at a terminal', () => {
   const asking: [string, (id: string, seat: string) => string[]][] = [
     ['revoke', (id) => ['revoke', id, '--reason', 'x']],
     ['rotate', (id) => ['rotate', id, '--overlap', '0']],
+    ['export', (id) => ['export', id]],
     ['deactivate', (id, seat) => ['deactivate', id, seat]],
     ['transfer', (id, seat) => ['transfer', id, '--from', seat, '--hostname', 'pbx2']],
   ]

@@ -47,7 +47,8 @@ describe.each(BACKENDS)('two nodes with %s', (backend) => {
       ends.map(async ([name, body, code]) => {
         const { licenseId, licenseKey } = await createTenant(gateway.context, { name, tier: 'standard' })
         expect((await pushAtB(licenseKey)).status).toBe(200)
-        const done = await act(licenseId, name, body)
+        const confirm = name === 'suspend' ? {} : { confirm: licenseKey.slice(0, 9) }
+        const done = await act(licenseId, name, { ...body, ...confirm })
         expect(done.status).toBe(200)
         await untilB(licenseKey, code)
         const refused = await pushAtB(licenseKey)
