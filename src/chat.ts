@@ -16,6 +16,7 @@ import { createRelay } from './chat/relay.ts'
 import { createRelayStore } from './chat/relay-store.ts'
 import { createSendMessage } from './chat/send-message.ts'
 import { createSendStore } from './chat/send-store.ts'
+import { createSyncCursors } from './chat/sync-cursor.ts'
 import { createUserEventStore } from './chat/user-event-store.ts'
 import type { Config } from './config/config.ts'
 import type { UnreadCount } from './devices/badges.ts'
@@ -64,6 +65,7 @@ export function createChat(core: ChatDeps) {
     messageChanges: createMessageChangeStore(db),
     receipts: createReceiptStore(db),
     userEvents: createUserEventStore(db),
+    syncCursors: createSyncCursors(core.keyring),
     pushSettings: createPushSettingsStore(db),
     relayChat: relay,
     sendMessage: createSendMessage({ ...core, chatNews, sendStore: createSendStore(db) }),

@@ -37,6 +37,7 @@ export function createKeyring(masterKey: Uint8Array) {
     loginNameHash: hashing('login-name'),
     provisioningHash: hashing('provisioning-link'),
     refreshTokenMac: hashing('app-refresh-token'),
+    syncCursorMac: hashing('chat-sync-cursor'),
     /** 32 bytes: signs the tokens of the app, where no other secret was given. */
     appTokenSecret: derive('app-token').export(),
     /** 32 bytes: the Ed25519 key that signs licences, where no other was given. */
