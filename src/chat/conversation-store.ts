@@ -87,7 +87,7 @@ export function createConversationStore(db: Knex) {
 
     rename: (owner: Owned, id: string, title: string, now: Date): Promise<NumberedEvent[]> =>
       inTurn(async (trx) => {
-        if (!(await lock(trx, owner.tenantId, id))) return []
+        if ((await lock(trx, owner.tenantId, id)) === undefined) return []
         await trx('conversations').where({ id }).update({ title })
         return tell(trx, 'conversation.updated', id, await membersOf(trx, id), now)
       }),
