@@ -82,9 +82,12 @@ export function createUserEventStore(db: Knex) {
            SELECT extension_id, seq FROM user_events WHERE at < ? LIMIT ?
          ), reach AS (
            SELECT extension_id, max(seq) AS seq FROM old GROUP BY extension_id
+         ), locked AS MATERIALIZED (
+           SELECT extension_id FROM chat_users WHERE extension_id IN (SELECT extension_id FROM reach)
+           ORDER BY extension_id FOR NO KEY UPDATE
          ), floors AS (
            UPDATE chat_users u SET floor_seq = greatest(u.floor_seq, reach.seq)
-           FROM reach WHERE u.extension_id = reach.extension_id
+           FROM locked JOIN reach USING (extension_id) WHERE u.extension_id = locked.extension_id
          ), gone AS (
            DELETE FROM user_events e USING reach WHERE e.extension_id = reach.extension_id AND e.seq <= reach.seq
            RETURNING 1
