@@ -9,6 +9,13 @@ import { pushTokenRoutes } from './app/push-token-routes.ts'
 import { sessionOperatorRoutes } from './app/session-operator-routes.ts'
 import { sessionRoutes } from './app/session-routes.ts'
 import { appVoicemailRoutes } from './app/voicemail-routes.ts'
+import { compatibleMessageRoutes } from './chat/compatible-message-routes.ts'
+import { compatibleRoutes } from './chat/compatible-routes.ts'
+import { conversationRoutes } from './chat/conversation-routes.ts'
+import { messageRoutes } from './chat/message-routes.ts'
+import { participantRoutes } from './chat/participant-routes.ts'
+import { pushSettingsRoutes } from './chat/push-settings-routes.ts'
+import { syncRoutes } from './chat/sync-routes.ts'
 import type { Context } from './context.ts'
 import { gatewayRoutes } from './gateway/gateway-routes.ts'
 import { tokenRoutes } from './gateway/token-routes.ts'
@@ -82,6 +89,13 @@ const featureRoutes = (context: Context): Route[] => [
   ...voicemailBoxRoutes(context),
   ...pbxVoicemailRoutes(context),
   ...appVoicemailRoutes(context),
+  ...conversationRoutes(context),
+  ...participantRoutes(context),
+  ...messageRoutes(context),
+  ...pushSettingsRoutes(context),
+  ...syncRoutes(context),
+  ...compatibleRoutes(context),
+  ...compatibleMessageRoutes(context),
   ...licenseFileRoutes({ ...context, ...context.config }),
   ...pushRoutes(context),
   ...operatorLicenseRoutes(context),

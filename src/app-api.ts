@@ -7,6 +7,7 @@ import { createLoginDoor } from './app/login-door.ts'
 import { createLoginLimits } from './app/login-limits.ts'
 import { createLoginRefusals } from './app/login-refusals.ts'
 import { createLoginStore } from './app/login-store.ts'
+import { createNameLogin } from './app/name-login.ts'
 import { createProfileStore } from './app/profile-store.ts'
 import { createMakeLink, createProvision } from './app/provisioning.ts'
 import { createProvisioningStore } from './app/provisioning-store.ts'
@@ -55,13 +56,15 @@ export function createAppApi(core: AppApiDeps) {
     keyring,
     guardsAddresses: core.config.rateLimits,
   })
+  const login = createLogin({ ...shared, startSession, loginLimits })
   return {
     ...stores,
     loginDoor: createLoginDoor(),
     loginLimits,
     signAppToken,
     appAuth: createAppAuth(shared),
-    login: createLogin({ ...shared, startSession, loginLimits }),
+    login,
+    nameLogin: createNameLogin({ login, loginLimits }),
     refreshSession: createRefreshSession(shared),
     makeLink: createMakeLink({ ...shared, startSession }),
     provision: createProvision({ ...shared, startSession }),

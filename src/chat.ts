@@ -1,9 +1,12 @@
 import type { Knex } from 'knex'
 import { createAttention } from './chat/attention.ts'
+import { createChangeConversations } from './chat/change-conversations.ts'
+import { createChangeMessages } from './chat/change-messages.ts'
 import { createChatNews } from './chat/chat-news.ts'
 import { createChatUserStore } from './chat/chat-user-store.ts'
 import { createConversationListStore } from './chat/conversation-list-store.ts'
 import { createConversationStore } from './chat/conversation-store.ts'
+import { createEventWaits } from './chat/event-waits.ts'
 import { createMessageChangeStore } from './chat/message-change-store.ts'
 import { createMessageStore } from './chat/message-store.ts'
 import { createNoticeFactsStore } from './chat/notice-facts-store.ts'
@@ -16,6 +19,7 @@ import { createRelay } from './chat/relay.ts'
 import { createRelayStore } from './chat/relay-store.ts'
 import { createSendMessage } from './chat/send-message.ts'
 import { createSendStore } from './chat/send-store.ts'
+import { createSync } from './chat/sync.ts'
 import { createSyncCursors } from './chat/sync-cursor.ts'
 import { createUserEventStore } from './chat/user-event-store.ts'
 import type { Config } from './config/config.ts'
@@ -40,6 +44,9 @@ interface ChatDeps {
   signals: Signals
   enqueueMessages: EnqueueMessages
   chatMessages: RateLimit
+  unreadCount: UnreadCount
+  /** Aborts when the process must stop waiting for anything. */
+  stopping: AbortController
 }
 
 /** Wires chat: conversations, what each has to be told, and the pushes that follow from it. */
@@ -54,10 +61,7 @@ export function createChat(core: ChatDeps) {
     noticeFacts: createNoticeFactsStore(db),
     relayStore: createRelayStore(db),
   })
-  return {
-    attention,
-    chatNews,
-    chatOutbox,
+  const stores = {
     chatUsers: createChatUserStore(db),
     conversations: createConversationStore(db),
     conversationList: createConversationListStore(db),
@@ -65,9 +69,22 @@ export function createChat(core: ChatDeps) {
     messageChanges: createMessageChangeStore(db),
     receipts: createReceiptStore(db),
     userEvents: createUserEventStore(db),
-    syncCursors: createSyncCursors(core.keyring),
     pushSettings: createPushSettingsStore(db),
+  }
+  const shared = { ...core, ...stores, chatNews, syncCursors: createSyncCursors(core.keyring) }
+  const eventWaits = createEventWaits({
+    ...{ ...shared, stopping: core.stopping.signal, onError: onError('event-waits') },
+  })
+  return {
+    ...stores,
+    attention,
+    chatNews,
+    chatOutbox,
+    syncCursors: shared.syncCursors,
     relayChat: relay,
-    sendMessage: createSendMessage({ ...core, chatNews, sendStore: createSendStore(db) }),
+    sendMessage: createSendMessage({ ...shared, sendStore: createSendStore(db) }),
+    changeConversations: createChangeConversations(shared),
+    changeMessages: createChangeMessages(shared),
+    chatSync: createSync({ ...shared, eventWaits }),
   }
 }

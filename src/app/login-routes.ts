@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { requestHost } from '../http/request-host.ts'
 import { nobody, type Route, route } from '../http/route.ts'
 import type { Login } from './login.ts'
 import type { LoginDoor } from './login-door.ts'
@@ -98,11 +99,5 @@ const wishOf = (
   name: body.name,
   refresh: body.refresh ?? body.device_id !== undefined,
   address,
-  host: hostOf(headers),
+  host: requestHost(headers),
 })
-
-/** Without the port; empty when there is none that means something. */
-function hostOf({ host = '' }: IncomingHttpHeaders): string {
-  const url = `http://${host}`
-  return URL.canParse(url) ? new URL(url).hostname : ''
-}

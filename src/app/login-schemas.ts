@@ -32,11 +32,13 @@ const shortText = (field: string) =>
     .transform((text) => text || undefined)
 
 /** `1001`, or `1001@pbx.example.com` where one Wakeline serves many. */
-const LoginNumber = Required.transform((text): Omit<LoginName, 'host'> => {
+export function toLoginName(text: string): Omit<LoginName, 'host'> {
   const at = text.lastIndexOf('@')
   if (at <= 0) return { number: text }
   return { number: text.slice(0, at), domain: text.slice(at + 1).toLowerCase() }
-}).refine(
+}
+
+const LoginNumber = Required.transform(toLoginName).refine(
   ({ number, domain = '' }) => fits(number, LONGEST_NUMBER) && fits(domain, LONGEST_DOMAIN),
   'extension exceeds maximum length',
 )

@@ -12,6 +12,9 @@ export interface Receipts {
   readAt?: Date
 }
 
+/** How the other one of two got a message. */
+export type OtherReceipt = Pick<Receipts, 'deliveredAt' | 'readAt'>
+
 export interface PageOfMessages {
   /** The newest first. */
   messages: ChatMessage[]
@@ -62,14 +65,29 @@ export function createMessageStore(db: Knex) {
       return row && toMessage(row)
     },
 
+    /** By id: those of the messages that he has sent to one other person. */
+    async otherReceipts(
+      { tenantId, extensionId }: Owned,
+      messages: readonly ChatMessage[],
+    ): Promise<Map<string, OtherReceipt>> {
+      const own = messages.filter(({ senderId }) => senderId === extensionId).map(({ id }) => id)
+      if (own.length === 0) return new Map()
+      const { rows } = await db.raw<{ rows: (ReceiptTimes & { id: string })[] }>(
+        `SELECT m.id, ${firstReceipt('delivered', 'm.seq')} AS delivered_at, ${firstReceipt('read', 'm.seq')} AS read_at
+         FROM messages m
+         JOIN conversations c ON c.id = m.conversation_id AND c.tenant_id = ? AND c.kind = 'direct'
+         JOIN participants p ON p.conversation_id = c.id AND p.extension_id <> m.sender_id
+         WHERE m.id = ANY (?::uuid[]) AND m.sender_id = ?`,
+        [tenantId, own, extensionId],
+      )
+      return new Map(rows.map((row) => [row.id, timesOf(row)]))
+    },
+
     /** Of all who were to get it. */
     async receipts({ conversationId, seq, senderId }: ChatMessage): Promise<Receipts[]> {
       const { rows } = await db.raw<{ rows: ReceiptRow[] }>(
         `SELECT p.extension_id, e.number, e.name,
-           (SELECT at FROM receipts r WHERE r.conversation_id = p.conversation_id AND r.extension_id = p.extension_id
-              AND r.kind = 'delivered' AND r.seq >= :seq ORDER BY r.seq LIMIT 1) AS delivered_at,
-           (SELECT at FROM receipts r WHERE r.conversation_id = p.conversation_id AND r.extension_id = p.extension_id
-              AND r.kind = 'read' AND r.seq >= :seq ORDER BY r.seq LIMIT 1) AS read_at
+           ${firstReceipt('delivered', ':seq')} AS delivered_at, ${firstReceipt('read', ':seq')} AS read_at
          FROM participants p JOIN extensions e ON e.id = p.extension_id
          WHERE p.conversation_id = :conversationId AND p.extension_id <> :senderId AND p.left_at IS NULL AND p.joined_seq < :seq
          ORDER BY e.number`,
@@ -77,19 +95,30 @@ export function createMessageStore(db: Knex) {
       )
       return rows.map((row) => ({
         ...{ extensionId: row.extension_id, number: row.number, name: row.name },
-        // Read on one phone, it has been there, whatever the others say.
-        ...((row.delivered_at ?? row.read_at) && { deliveredAt: row.delivered_at ?? (row.read_at as Date) }),
-        ...(row.read_at && { readAt: row.read_at }),
+        ...timesOf(row),
       }))
     },
   }
 }
 export type MessageStore = ReturnType<typeof createMessageStore>
 
-interface ReceiptRow {
+interface ReceiptTimes {
+  delivered_at: Date | null
+  read_at: Date | null
+}
+interface ReceiptRow extends ReceiptTimes {
   extension_id: number
   number: string
   name: string
-  delivered_at: Date | null
-  read_at: Date | null
+}
+
+/** When participant `p` got, or read, the message at this place. */
+const firstReceipt = (kind: 'delivered' | 'read', seq: string): string =>
+  `(SELECT at FROM receipts r WHERE r.conversation_id = p.conversation_id AND r.extension_id = p.extension_id
+      AND r.kind = '${kind}' AND r.seq >= ${seq} ORDER BY r.seq LIMIT 1)`
+
+/** Read on one phone, it has been there, whatever the others say. */
+const timesOf = ({ delivered_at, read_at }: ReceiptTimes): OtherReceipt => {
+  const deliveredAt = delivered_at ?? read_at
+  return { ...(deliveredAt && { deliveredAt }), ...(read_at && { readAt: read_at }) }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { within } from '../lib/deadline.ts'
 import { toError } from '../lib/error.ts'
+import { onAbort } from '../lib/on-abort.ts'
 import { Problem } from '../lib/problem.ts'
 import type { CallSignals } from './call-signals.ts'
 import { type CallOutcome, type CallState, type CallWake, outcomeOf } from './call-wake.ts'
@@ -102,12 +103,6 @@ function startWatch(
       onClose()
     },
   }
-}
-
-function onAbort(signal: AbortSignal, act: () => void): () => void {
-  if (signal.aborted) act()
-  signal.addEventListener('abort', act, { once: true })
-  return () => signal.removeEventListener('abort', act)
 }
 
 /** Puts together what was read and what was told; grows only. */
