@@ -51,6 +51,11 @@ export function createAppDevices({
       if (!(await deviceList.remove(caller, id, new Date(clock.now())))) throw new Problem('unknown_device')
       await deviceMoves.forget(caller)
     },
+
+    async removeToken(caller: AppCaller, token: { id: string; tokenId: string }): Promise<void> {
+      if (!(await deviceList.removeToken(caller, token))) throw new Problem('unknown_device_token')
+      await deviceMoves.forget(caller)
+    },
   }
 }
 export type AppDevices = ReturnType<typeof createAppDevices>

@@ -44,7 +44,9 @@ export const PushTokenBody = z
   .transform((body) => ({ ...body, token: canonical(body.token, body.platform) }))
   .meta({ id: 'PushToken' })
 
-export const RegisterDeviceBody = z
+const environment = z.enum(['production', 'sandbox']).optional().describe('Of Apple; found out if absent.')
+
+const WholeDevice = z
   .strictObject({
     device_id: deviceId
       .min(1, 'device_id is required')
@@ -57,7 +59,7 @@ export const RegisterDeviceBody = z
         alert: token('tokens.alert').optional().describe('For messages; with `fcm` for calls, too.'),
       })
       .refine(({ voip, alert }) => voip !== undefined || alert !== undefined, 'tokens must not be empty'),
-    environment: z.enum(['production', 'sandbox']).optional().describe('Of Apple; found out if absent.'),
+    environment,
     app_version: text('app_version', 40).optional(),
     locale: text('locale', 35).optional().describe('Language tag (BCP 47), such as `de-DE`.'),
     name: text('name', 200).optional().describe('What its owner calls the phone.'),
@@ -77,17 +79,59 @@ export const RegisterDeviceBody = z
   })
   .meta({ id: 'DeviceOfApp' })
 
+/** Of a client that only chats, and knows its system rather than its push service. */
+const SYSTEMS = { ios: 'apns', android: 'fcm' } as const
+const ChatDevice = z
+  .strictObject({
+    platform: z.enum(['ios', 'android']),
+    device_token: token('device_token').optional().describe('For messages; on Android for calls, too.'),
+    deviceToken: token('deviceToken').optional().describe('The same, as some clients spell it.'),
+    device_id: deviceId.optional().describe('The phone of the session if absent.'),
+    environment,
+  })
+  .transform(({ platform: system, device_token, deviceToken, ...rest }, context) => {
+    const alert = device_token ?? deviceToken
+    const field = deviceToken === undefined ? 'device_token' : 'deviceToken'
+    const of = SYSTEMS[system]
+    if (alert !== undefined && shaped(alert, { of })) return { ...rest, platform: of, tokens: { alert } }
+    const message = alert === undefined ? `${field} is required` : shapeText(field, of)
+    context.addIssue({ code: 'custom', path: [field], message })
+    return z.NEVER
+  })
+  .meta({ id: 'ChatDeviceOfApp' })
+
+export const RegisterDeviceBody = z.discriminatedUnion('platform', [WholeDevice, ChatDevice], {
+  error: (issue) =>
+    issue.code === 'invalid_union' ? 'platform must be "fcm" or "apns", or "ios" or "android"' : undefined,
+})
+
+/** Said in either way. */
+export interface GivenDevice {
+  device_id?: string | undefined
+  platform: Platform
+  app_id?: string | undefined
+  tokens: { voip?: string | undefined; alert?: string | undefined }
+  environment?: 'production' | 'sandbox' | undefined
+  app_version?: string | undefined
+  locale?: string | undefined
+  name?: string | undefined
+}
+
 /** The tokens as they are stored; an environment is Apple's alone. */
 export function tokensOf({
   platform: of,
   tokens: { voip, alert },
-  environment,
-}: z.output<typeof RegisterDeviceBody>): DeviceRegistration['tokens'] {
+  environment: apns,
+}: GivenDevice): DeviceRegistration['tokens'] {
   if (of === 'fcm')
     return alert === undefined ? [] : [{ kind: 'fcm', environment: 'production', token: alert }]
   return [
-    ...(voip === undefined ? [] : [{ kind: 'apns_voip' as const, environment, token: canonical(voip, of) }]),
-    ...(alert === undefined ? [] : [{ kind: 'apns' as const, environment, token: canonical(alert, of) }]),
+    ...(voip === undefined
+      ? []
+      : [{ kind: 'apns_voip' as const, environment: apns, token: canonical(voip, of) }]),
+    ...(alert === undefined
+      ? []
+      : [{ kind: 'apns' as const, environment: apns, token: canonical(alert, of) }]),
   ]
 }
 

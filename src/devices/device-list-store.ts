@@ -73,6 +73,13 @@ export function createDeviceListStore(db: Knex) {
         return true
       }),
 
+    /** False when the extension's device has no such token. */
+    async removeToken(owner: Owner, { id, tokenId }: { id: string; tokenId: string }): Promise<boolean> {
+      const device = owned(owner).select('id').where({ id })
+      const gone = await db('device_tokens').where({ id: tokenId }).whereIn('device_id', device).delete()
+      return gone === 1
+    },
+
     /** The session is that of this device from now on: it ends with it. */
     async bindSession(owner: Owner, sessionId: string, deviceKey: string): Promise<void> {
       await db('app_sessions')
