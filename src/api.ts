@@ -33,6 +33,7 @@ import { usageRoutes } from './license/usage-routes.ts'
 import { queueBoard } from './operator/board.ts'
 import { healthRoutes } from './operator/health-routes.ts'
 import { loginRoutes } from './operator/login-routes.ts'
+import { messagePushRoutes } from './operator/message-push-routes.ts'
 import { pushRoutes } from './operator/push-routes.ts'
 import { callRecordRoutes } from './pbx/call-record-routes.ts'
 import { callRoutes } from './pbx/call-routes.ts'
@@ -98,6 +99,7 @@ const featureRoutes = (context: Context): Route[] => [
   ...compatibleMessageRoutes(context),
   ...licenseFileRoutes({ ...context, ...context.config }),
   ...pushRoutes(context),
+  ...messagePushRoutes(context),
   ...operatorLicenseRoutes(context),
   ...operatorLicenseActions(context),
   ...sessionOperatorRoutes(context),

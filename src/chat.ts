@@ -3,6 +3,7 @@ import { createAttention } from './chat/attention.ts'
 import { createChangeConversations } from './chat/change-conversations.ts'
 import { createChangeMessages } from './chat/change-messages.ts'
 import { createChatNews } from './chat/chat-news.ts'
+import { createChatPruneStore } from './chat/chat-prune-store.ts'
 import { createChatUserStore } from './chat/chat-user-store.ts'
 import { createConversationListStore } from './chat/conversation-list-store.ts'
 import { createConversationStore } from './chat/conversation-store.ts'
@@ -80,6 +81,7 @@ export function createChat(core: ChatDeps) {
     attention,
     chatNews,
     chatOutbox,
+    chatPrune: createChatPruneStore(db),
     syncCursors: shared.syncCursors,
     relayChat: relay,
     sendMessage: createSendMessage({ ...shared, sendStore: createSendStore(db) }),

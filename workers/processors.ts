@@ -6,6 +6,7 @@ import { deliverCallJob } from './deliver-call.ts'
 import { deliverMessageJob } from './deliver-message.ts'
 import { maintainPushLogsJob } from './maintain-push-logs.ts'
 import { pruneAppLogins } from './prune-app-logins.ts'
+import { pruneChat } from './prune-chat.ts'
 import { pruneTokens } from './prune-tokens.ts'
 import { pruneVoicemail } from './prune-voicemail.ts'
 import { sweepStoredFiles } from './sweep-stored-files.ts'
@@ -22,4 +23,5 @@ export const createProcessors = (context: Context): Processors => ({
   'prune-voicemail': pruneVoicemail(context),
   'prune-app-logins': pruneAppLogins(context),
   'prune-tokens': pruneTokens(context),
+  'prune-chat': pruneChat(context),
 })

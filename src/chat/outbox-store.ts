@@ -33,6 +33,13 @@ export interface Withheld {
   reason: string
 }
 
+/** The same as it was written down. */
+export interface WithheldRecord extends Withheld {
+  at: Date
+  /** Its number; absent when it is gone. */
+  extension?: string
+}
+
 /** Whose number on the icon is another one now. */
 export interface DueBadge {
   extensionId: number
@@ -156,14 +163,16 @@ export function createOutboxStore(db: Knex) {
     },
 
     /** Of which phones nobody was told, for whoever asks why. */
-    async withheldOf(messageId: string): Promise<(Withheld & { at: Date })[]> {
-      const rows = await db('withheld_pushes')
-        .select('message_id', 'extension_id', 'device_id', 'reason', 'at')
-        .where({ message_id: messageId })
-        .orderBy('id')
+    async withheldOf(messageId: string): Promise<WithheldRecord[]> {
+      const rows = await db('withheld_pushes as w')
+        .leftJoin('extensions as e', 'e.id', 'w.extension_id')
+        .select('w.message_id', 'w.extension_id', 'w.device_id', 'w.reason', 'w.at', 'e.number')
+        .where({ 'w.message_id': messageId })
+        .orderBy('w.id')
       return rows.map((row) => ({
         ...{ messageId: row.message_id, extensionId: row.extension_id, reason: row.reason, at: row.at },
         ...(row.device_id !== null && { deviceId: row.device_id }),
+        ...(row.number !== null && { extension: row.number }),
       }))
     },
 

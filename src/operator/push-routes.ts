@@ -2,13 +2,9 @@ import { z } from 'zod'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
 import type { PushLogStore } from '../push/push-log-store.ts'
-import {
-  type PushFilter,
-  type PushPlace,
-  type PushSearchStore,
-  SearchTooLong,
-} from '../push/push-search-store.ts'
+import type { PushFilter, PushSearchStore } from '../push/push-search-store.ts'
 import type { Operator } from './operator-store.ts'
+import { answered, readCursor, toCursor } from './push-pages.ts'
 import { describeAttempt, describePush, FailedAttempt, LoggedPush, PushQuery } from './push-schemas.ts'
 
 export interface PushRouteDeps {
@@ -76,15 +72,6 @@ const readPush = ({ operatorAuth, pushSearch, pushLogStore }: PushRouteDeps): Ro
     },
   })
 
-async function answered<T>(asked: Promise<T>): Promise<T> {
-  try {
-    return await asked
-  } catch (cause) {
-    if (!(cause instanceof SearchTooLong)) throw new Problem('store_unavailable', { retryAfter: 1, cause })
-    throw new Problem('invalid_request', { sentence: cause.message, code: 'search_too_long', cause })
-  }
-}
-
 function toFilter(query: z.output<typeof PushQuery>): PushFilter {
   return {
     ...(query.call_id !== undefined && { callId: query.call_id }),
@@ -97,26 +84,5 @@ function toFilter(query: z.output<typeof PushQuery>): PushFilter {
     ...(query.kind !== undefined && { kind: query.kind }),
     ...(query.from !== undefined && { from: Date.parse(query.from) }),
     ...(query.to !== undefined && { to: Date.parse(query.to) }),
-  }
-}
-
-const Place = z.tuple([
-  z
-    .int()
-    .min(0)
-    .max(8.64e15 - 1), // a Date can still tell the moment after it
-  z.uuid(),
-])
-
-const toCursor = ({ acceptedAt, id }: PushPlace): string =>
-  Buffer.from(JSON.stringify([acceptedAt, id])).toString('base64url')
-
-function readCursor(text: string): PushPlace {
-  try {
-    const [acceptedAt, id] = Place.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
-    return { acceptedAt, id }
-  } catch (cause) {
-    const sentence = 'cursor must be the next_cursor of an earlier answer'
-    throw new Problem('invalid_request', { sentence, field: 'cursor', cause })
   }
 }

@@ -80,6 +80,7 @@ export const jobs = {
   // A password waits for a phone in a provisioning link, and no longer than that is good.
   'prune-app-logins': job({ ...chore, everyMs: MINUTE }),
   'prune-tokens': job({ ...chore, everyMs: DAY }),
+  'prune-chat': job({ ...chore, everyMs: HOUR }),
 }
 
 export type JobName = keyof typeof jobs
