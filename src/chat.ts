@@ -10,6 +10,7 @@ import { createConversationStore } from './chat/conversation-store.ts'
 import { createEventWaits } from './chat/event-waits.ts'
 import { createMessageChangeStore } from './chat/message-change-store.ts'
 import { createMessageStore } from './chat/message-store.ts'
+import { createNoticeAllowance } from './chat/notice-allowance.ts'
 import { createNoticeFactsStore } from './chat/notice-facts-store.ts'
 import { createOutboxStore } from './chat/outbox-store.ts'
 import { createPushSettingsStore } from './chat/push-settings-store.ts'
@@ -28,6 +29,7 @@ import type { UnreadCount } from './devices/badges.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Keyring } from './lib/keyring.ts'
 import type { RateLimit } from './limits/rate-limits.ts'
+import type { TenantPushes } from './limits/tenant-pushes.ts'
 import type { Events } from './observability/events.ts'
 import type { EnqueueMessages } from './push/submit-message.ts'
 import type { Signals } from './signals/signals.ts'
@@ -44,6 +46,7 @@ interface ChatDeps {
   events: Events
   signals: Signals
   enqueueMessages: EnqueueMessages
+  tenantPushes: TenantPushes
   chatMessages: RateLimit
   unreadCount: UnreadCount
   /** Aborts when the process must stop waiting for anything. */
@@ -57,8 +60,9 @@ export function createChat(core: ChatDeps) {
   const chatNews = createChatNews(signals, onError('chat-news'))
   const attention = createAttention(signals, onError('attention'))
   const chatOutbox = createOutboxStore(db)
+  const noticeAllowance = createNoticeAllowance(core)
   const relay = createRelay({
-    ...{ ...core, attention, outbox: chatOutbox, privacy: config.pushPrivacy },
+    ...{ ...core, attention, noticeAllowance, outbox: chatOutbox, privacy: config.pushPrivacy },
     noticeFacts: createNoticeFactsStore(db),
     relayStore: createRelayStore(db),
   })

@@ -178,7 +178,7 @@ function createFeatures(core: Core, releaser: Releaser) {
     ...licensing,
     ...createAppApi({ ...core, passwords }),
     ...voicemail,
-    ...createChat(shared),
+    ...createChat({ ...shared, ...licensing }),
     unreadCount,
     recheck,
     pbxKeys,

@@ -3,7 +3,7 @@ import { tokenContext } from '../devices/register-device.ts'
 import { derivedId } from '../lib/ids.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { DAY } from '../lib/units.ts'
-import type { MessageLanePush } from '../push/push.ts'
+import type { PushOf } from '../push/push.ts'
 import type { Privacy } from '../push/push-kinds.ts'
 import { pushIdOf } from './chat.ts'
 import type { KnownNotice } from './notice-facts-store.ts'
@@ -21,7 +21,7 @@ export function makeNotice(
   { keyring, privacy, now }: { keyring: Keyring; privacy: Privacy; now: number },
   { entry, facts, extensionId, eventSeq }: KnownNotice,
   token: AlertToken,
-): MessageLanePush {
+): PushOf<'message'> {
   const idOf = entry.stage === STAGE.escalation ? escalationIdOf : pushIdOf
   const { messageId, conversationId, tenantId } = entry
   return {

@@ -129,6 +129,12 @@ export function createOutboxStore(db: Knex) {
       )
     },
 
+    /** Whose badges are due. */
+    async badgeTenants(): Promise<string[]> {
+      const rows = await db('due_badges').distinct('tenant_id').whereRaw('due_at <= clock_timestamp()')
+      return rows.map(({ tenant_id }) => tenant_id as string)
+    },
+
     /** Within the transaction that sends them: what is added meanwhile waits for it, and becomes an entry of its own. */
     async takeBadges(limit: number): Promise<DueBadge[]> {
       const { rows } = await db.raw<{ rows: BadgeRow[] }>(

@@ -1,32 +1,23 @@
 import type { Clock } from '../lib/clock.ts'
-import { within } from '../lib/deadline.ts'
-import { toError } from '../lib/error.ts'
-import { newId } from '../lib/ids.ts'
 import type { Keyring } from '../lib/keyring.ts'
-import { HOUR } from '../lib/units.ts'
 import type { Events } from '../observability/events.ts'
-import type { MessageLanePush } from '../push/push.ts'
-import type { Privacy, Provider } from '../push/push-kinds.ts'
+import type { PushOf } from '../push/push.ts'
+import type { Privacy } from '../push/push-kinds.ts'
 import { sealPush } from '../push/sealed-push.ts'
 import type { EnqueueMessages } from '../push/submit-message.ts'
 import type { Attention } from './attention.ts'
 import { pushIdOf } from './chat.ts'
-import { aim, makeNotice } from './make-notice.ts'
+import { makeNotice } from './make-notice.ts'
+import type { NoticeAllowance } from './notice-allowance.ts'
 import { decideNotice, leavesBadgeBehind, type NoticeDecision } from './notice-decision.ts'
 import type { KnownNotice, NoticeFactsStore } from './notice-facts-store.ts'
 import { type OutboxEntry, type OutboxStore, STAGE, type TakenEntry } from './outbox-store.ts'
+import { BADGES, relayBadges } from './relay-badges.ts'
 import type { EntryOutcome, RelayStore } from './relay-store.ts'
+import { remind } from './remind.ts'
 
 /** Messages that are seen to at once: each may be a row for each of hundreds of people. */
 const BATCH = 50
-const BADGES = 200
-/** The job is only a reminder: what takes longer is left to the sweep. */
-const ENQUEUE_MS = 500
-/** The next one says more. */
-const BADGE_TTL_MS = HOUR
-/** Of what a phone is to take back; more would not fit, and the app finds the rest when it is opened. */
-const MOST_CLEARED = 20
-
 /** The same key for each: the id says all that there is to compare. */
 const REQUEST = 'chat'
 
@@ -35,6 +26,7 @@ export interface RelayDeps {
   noticeFacts: NoticeFactsStore
   relayStore: RelayStore
   attention: Attention
+  noticeAllowance: NoticeAllowance
   enqueueMessages: EnqueueMessages
   keyring: Keyring
   clock: Clock
@@ -65,8 +57,9 @@ async function relayMessages(deps: RelayDeps): Promise<number> {
   const decided = notices.map((notice) => ({ notice, decision: decide(notice, attentive, now) }))
   const told = await noticeFacts.told(escalated(decided))
   const byEntry = Map.groupBy(decided, ({ notice }) => notice.entry)
-  const outcomes = entries.map((entry) => toOutcome(deps, entry, byEntry.get(entry) ?? [], { told, now }))
-  await enqueue(deps, await relayStore.settle(outcomes, new Date(now)))
+  const wanted = entries.map((entry) => toOutcome(deps, entry, byEntry.get(entry) ?? [], { told, now }))
+  const outcomes = await withinLicenses(deps, wanted)
+  await remind(deps, await relayStore.settle(outcomes, new Date(now)))
   return entries.length
 }
 
@@ -84,6 +77,9 @@ function decide({ facts, entry }: KnownNotice, attentive: ReadonlySet<string>, n
   return decideNotice({ ...facts, devices }, entry.stage, now)
 }
 
+/** Before anybody asked whether the licences of the tenant let it pass. */
+type WantedOutcome = Omit<EntryOutcome, 'pushes'> & { tenantId: string; pushes: PushOf<'message'>[] }
+
 interface Decided {
   notice: KnownNotice
   decision: NoticeDecision
@@ -100,16 +96,17 @@ function toOutcome(
   entry: TakenEntry,
   decided: readonly Decided[],
   { told, now }: { told: ReadonlySet<string>; now: number },
-): EntryOutcome {
+): WantedOutcome {
   const { messageId } = entry
   const isTold = (deviceId: string) => told.has(pushIdOf(messageId, deviceId))
   return {
     entryId: entry.id,
+    tenantId: entry.tenantId,
     pushes: decided.flatMap(({ notice, decision }) =>
       decision.push.flatMap((deviceId) => {
         const token = notice.tokens.get(deviceId)
         if (!token || isTold(deviceId)) return []
-        return [seal(deps, makeNotice({ ...deps, now }, notice, token), REQUEST)]
+        return [makeNotice({ ...deps, now }, notice, token)]
       }),
     ),
     withheld: decided.flatMap(({ notice: { extensionId }, decision }) =>
@@ -135,48 +132,32 @@ function laterOf(entry: OutboxEntry, decided: readonly Decided[]): OutboxEntry[]
   })
 }
 
-async function relayBadges(deps: RelayDeps): Promise<number> {
-  const now = deps.clock.now()
-  const { count, pushes } = await deps.relayStore.settleBadges(BADGES, (due, tokens) =>
-    tokens
-      .filter(({ deviceId }) => deviceId !== due.exceptDeviceId)
-      .map((token) => {
-        const push: MessageLanePush = {
-          id: newId(),
-          tenantId: due.tenantId,
-          kind: 'badge',
-          // Counted when it is sent.
-          content: { badge: 0, cleared: due.conversationIds.slice(-MOST_CLEARED) },
-          subject: { extensionId: due.extensionId },
-          ...aim(deps.keyring, token),
-          privacy: deps.privacy,
-          acceptedAt: now,
-          expiresAt: now + BADGE_TTL_MS,
-        }
-        return seal(deps, push)
-      }),
-  )
-  await enqueue(deps, pushes)
-  return count
+/** The first ones may go, if not all may. */
+async function withinLicenses(
+  { keyring, noticeAllowance }: RelayDeps,
+  wanted: readonly WantedOutcome[],
+): Promise<EntryOutcome[]> {
+  const outcomes: EntryOutcome[] = []
+  for (const { tenantId, pushes, ...outcome } of wanted) {
+    const { licenseIds, otherwise } =
+      pushes.length === 0 ? NOTHING : await noticeAllowance.take(tenantId, pushes.length)
+    const licensed = licenseIds.flatMap((licenseId, index) => {
+      const push = pushes[index]
+      return push ? [{ ...push, licenseId }] : []
+    })
+    const refused = pushes
+      .slice(licensed.length)
+      .flatMap(({ content, subject, deviceId }) =>
+        subject && deviceId
+          ? [{ messageId: content.messageId, extensionId: subject.extensionId, deviceId, reason: otherwise }]
+          : [],
+      )
+    outcomes.push({
+      ...outcome,
+      pushes: licensed.map((push) => ({ push, sealed: sealPush(keyring, push), requestHash: REQUEST })),
+      withheld: [...outcome.withheld, ...refused],
+    })
+  }
+  return outcomes
 }
-
-const seal = ({ keyring }: RelayDeps, push: MessageLanePush, requestHash?: string) => ({
-  push,
-  sealed: sealPush(keyring, push),
-  ...(requestHash !== undefined && { requestHash }),
-})
-
-async function enqueue(
-  { enqueueMessages, events }: RelayDeps,
-  pushes: readonly { push: { id: string; provider: Provider } }[],
-): Promise<void> {
-  const added = [...Map.groupBy(pushes, ({ push }) => push.provider)].map(([provider, own]) =>
-    enqueueMessages(
-      provider,
-      own.map(({ push: { id } }) => ({ id, generation: 0 })),
-    ),
-  )
-  await within(ENQUEUE_MS, 'adding jobs', Promise.all(added)).catch((error: unknown) =>
-    events.backgroundError('chat-relay', toError(error)),
-  )
-}
+const NOTHING = { licenseIds: [], otherwise: 'over_limit' } as const

@@ -65,6 +65,8 @@ export const SKIP_REASONS = {
   dnd: 'The extension does not want to be disturbed.',
   left: 'The extension is in the conversation no more.',
   no_token: 'The phone is not this extension’s any more, or has no token that takes notifications.',
+  unlicensed: 'No licence of the tenant lets messages be pushed.',
+  over_limit: 'The licences of the tenant had no pushes left.',
   superseded:
     'A newer message of the same conversation is there or on its way, and shows how many there are.',
 } as const

@@ -83,4 +83,18 @@ describe.each(BACKENDS)('chat on %s', (backend) => {
     const pushes = await context.db('push_logs').select('device_id')
     expect(pushes.map(({ device_id }) => device_id)).toEqual([open.id])
   })
+
+  test('without a licence a message is said and read, and nobody is pushed', async () => {
+    await using world = await openChatWorld(backend)
+    const { context } = world
+    const truth = await world.begin([1, 1], [])
+    await context.db('licenses').where({ tenant_id: truth.tenantId }).update({ revoked_at: new Date() })
+    const [message] = await sayMany(context, truth, 1)
+    await context.relayChat()
+    expect(await context.db('push_logs').select('id')).toEqual([])
+    const [withheld, ...rest] = await context.chatOutbox.withheldOf(message?.id ?? '')
+    expect([withheld, rest]).toMatchObject([{ deviceId: truth.devices[1]?.id, reason: 'unlicensed' }, []])
+    const heard = await context.conversationList.unread(truth.people)
+    expect(truth.people.map(({ extensionId }) => heard.get(extensionId) ?? 0)).toEqual([0, 1])
+  })
 })
