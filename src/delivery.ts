@@ -39,7 +39,7 @@ interface DeliveryDeps {
 export function createDelivery(core: DeliveryDeps) {
   const { db, signals, queues, events, clock } = core
   const sendTry = createSendTry(core)
-  const claims = createClaims(signals, (error) => events.backgroundError('claims', error))
+  const claims = createClaims({ signals, clock, onError: (error) => events.backgroundError('claims', error) })
   const deliverCall = createDeliverCall({ ...core, sendTry, claims })
   const deliverHere = createDeliverCall({ ...core, sendTry, claims: createBypassClaims(claims) })
   const { pauses } = jobs['deliver-call']

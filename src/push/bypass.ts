@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bulkhead } from 'cockatiel'
 import type { Clock } from '../lib/clock.ts'
@@ -84,7 +85,8 @@ function giveUp(
   pushLog.answered(push.id)
   pushLog.closed(push, result).catch((error: unknown) => events.backgroundError('push-log', toError(error)))
   // An add that timed out may still arrive. The PBX has moved on by then, so take the only right to send it.
-  Promise.all([claims.take(push.id, 0, replyTo), outcomes.report(result, replyTo)]).catch((error: unknown) =>
-    events.backgroundError('outcomes', toError(error)),
-  )
+  Promise.all([
+    claims.take(push.id, 0, { holder: randomUUID(), until: push.expiresAt }),
+    outcomes.report(result, replyTo),
+  ]).catch((error: unknown) => events.backgroundError('outcomes', toError(error)))
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
 import { within } from '../lib/deadline.ts'
 import { toError } from '../lib/error.ts'
@@ -53,17 +54,22 @@ export function createDeliverCall(deps: DeliverCallDeps) {
 
   async function deliver(push: CallLanePush, replyTo: string, attempt: Attempt): Promise<Verdict> {
     const startedAt = clock.now()
-    const attempts = attempt.number + 1
 
     // Before the deadline is looked at: a push that a lost worker has sent did not expire unsent, however late it is now.
-    const right = await claims.take(push.id, attempt.number, replyTo)
+    const claimant = { holder: randomUUID(), until: push.expiresAt }
+    const right = await claims.take(push.id, attempt.number, claimant).catch((error: unknown) => {
+      deps.events.backgroundError('claims', toError(error))
+      return { is: 'unasked' } as const
+    })
+    if (right.is === 'unasked') return { done: false, reason: 'the store of claims is away' }
     if (right.is === 'known') return closeRow(push, right.result)
     if (right.is === 'over') return { done: false, reason: 'this try was made before' }
     if (right.is === 'lost') {
       // Whoever began it may be alive: a worker that lost only its lock, or the one that got the job while we gave up on the queue.
       const result = await outcomes.wait(push.id, ALIVE_MS).result
-      return result ? closeRow(push, result) : end(push, replyTo, attempts, 'worker_lost')
+      return result ? closeRow(push, result) : end(push, replyTo, attempt.number + 1, 'worker_lost')
     }
+    const attempts = right.attempt + 1
     const left = push.expiresAt - clock.now()
     if (left <= 0) return end(push, replyTo, attempts, 'expired')
 
@@ -72,7 +78,7 @@ export function createDeliverCall(deps: DeliverCallDeps) {
     if (outcome.kind === 'retry') {
       const next = clock.now() + Math.max(attempt.pauseMs, outcome.retryAfterMs ?? 0)
       if (!attempt.last && next < push.expiresAt) {
-        await claims.release(push.id, attempt.number)
+        await claims.release(push.id, right.attempt)
         return { ...outcome, done: false }
       }
     }

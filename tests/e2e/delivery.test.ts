@@ -112,6 +112,23 @@ describe.each(BACKENDS)('delivery on %s', (backend) => {
     )
   })
 
+  test('a call rings although the store breaks while its worker asks for the right to send', async () => {
+    await using gateway = await startTestGateway({ backend })
+    const { signals } = gateway.context
+    const { claim } = signals
+    let breaks = 3
+    signals.claim = async (key, ...asked) => {
+      const answer = await claim(key, ...asked)
+      if (key.startsWith('claim.') && breaks-- > 0) throw new Error('the connection broke')
+      return answer
+    }
+    const push_token = apnsToken()
+    const { json } = await gateway.push({ push_token })
+    expect(breaks).toBeLessThan(0)
+    expect(json.data).toMatchObject({ delivered: true, attempts: 1 })
+    expect(gateway.simulators.apns.received.filter(({ token }) => token === push_token)).toHaveLength(1)
+  })
+
   test('a push that two workers got hold of rings once', async () => {
     await using gateway = await startTestGateway({ backend })
     const { context } = gateway
