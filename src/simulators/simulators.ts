@@ -16,6 +16,8 @@ export interface SimulatorsOptions {
   controlPort?: number
   /** How many requests each simulator keeps (default 100,000); `false` keeps none. */
   record?: number | false
+  /** Requests that Apple's gateways take at the same time on one connection. */
+  maxConcurrentStreams?: number
 }
 
 /** Credentials of one app at the simulated vendors, in the shape in which Wakeline takes real ones. */
@@ -72,6 +74,7 @@ async function startApns(
     certificates: credentials.certificates,
     tokenEnvironments: new Map<string, ApnsEnvironment>(),
     ...(options.record !== undefined && { record: options.record }),
+    ...(options.maxConcurrentStreams !== undefined && { maxConcurrentStreams: options.maxConcurrentStreams }),
   }
   const { apnsPort = 0, apnsSandboxPort = 0 } = options
   const production = await createApnsSimulator({ ...shared, environment: 'production', port: apnsPort })

@@ -55,13 +55,17 @@ const pushTo = (token: string, changes: Partial<Push> = {}): PushOf<'call'> =>
 /** Passes bytes on until it is frozen: then the connection looks alive and nothing arrives any more. */
 async function openProxy(port: number, state?: 'frozen') {
   const sockets = new Set<Socket>()
+  const kept: (() => void)[] = []
+  let isSlow = state === 'frozen'
   const server = createServer((near) => {
     const far = connect(port, '127.0.0.1')
     for (const socket of [near, far]) {
       sockets.add(socket)
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
     }
-    if (state !== 'frozen') near.pipe(far).pipe(near)
+    const join = () => near.pipe(far).pipe(near)
+    if (isSlow) kept.push(join)
+    else join()
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -70,6 +74,16 @@ async function openProxy(port: number, state?: 'frozen') {
     freeze(): void {
       for (const socket of sockets) socket.unpipe().pause()
     },
+    /** From now on connections are taken and get no further, until `open`. */
+    slow(): void {
+      isSlow = true
+    },
+    open(): void {
+      isSlow = false
+      for (const join of kept.splice(0)) join()
+    },
+    /** Connections that get no further. */
+    kept: () => kept.length,
     breakAll(): void {
       for (const socket of sockets) socket.resetAndDestroy()
     },
@@ -251,6 +265,86 @@ test('a GOAWAY that includes a push without an answer leaves it unknown', async 
   simulators.apns.answers(TOKEN, { goaway: true, includesThis: true })
   expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'unknown' })
   expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+})
+
+test.each([
+  ['time-out', 'no_answer'],
+  ['deadline', 'deadline'],
+])(
+  'what reached Apple is unknown at its %s, though the next connection is only being made',
+  async (end, reason) => {
+    await using proxy = await openProxy(simulators.apns.port)
+    const endpoints = { production: proxy.url, sandbox: proxy.url }
+    await using provider = openProvider({ requestTimeoutMs: SHORT }, { endpoints })
+    await provider.wake(pushTo(tokenOf(2)))
+    proxy.slow()
+    simulators.apns.answers(TOKEN, { goaway: true, includesThis: true })
+    const deadline = new AbortController()
+    const silent = provider.send(pushTo(TOKEN), deadline.signal)
+    const others: Promise<unknown>[] = []
+    const connects = () => {
+      others.push(provider.wake(pushTo(tokenOf(3))))
+      return proxy.kept() > 0
+    }
+    await until(connects, { description: 'a new connection is on its way' })
+    if (end === 'deadline') deadline.abort()
+    expect(await silent).toMatchObject({ kind: 'unknown', reason })
+    expect(simulators.apns.received.filter(({ token }) => token === TOKEN)).toHaveLength(1)
+    await Promise.all(others)
+  },
+)
+
+test('a push whose time is over while the connection is being made does not leave when it is there', async () => {
+  await using proxy = await openProxy(simulators.apns.port, 'frozen')
+  const endpoints = { production: proxy.url, sandbox: proxy.url }
+  await using provider = openProvider({}, { endpoints })
+  const deadline = new AbortController()
+  const late = provider.send(pushTo(TOKEN), deadline.signal)
+  const next = provider.wake(pushTo(tokenOf(2)))
+  await until(() => proxy.kept() > 0, { description: 'the connection is on its way' })
+  deadline.abort()
+  expect(await late).toMatchObject({ kind: 'retry', reason: 'not_sent_in_time' })
+  proxy.open()
+  expect(await next).toMatchObject({ kind: 'accepted' })
+  expect(simulators.apns.received.map(({ token }) => token)).toEqual([tokenOf(2)])
+})
+
+test('a push whose connection took too long does not leave when it is there at last', async () => {
+  await using proxy = await openProxy(simulators.apns.port, 'frozen')
+  const endpoints = { production: proxy.url, sandbox: proxy.url }
+  await using provider = openProvider({ requestTimeoutMs: SHORT }, { endpoints })
+  let isOver = false
+  const late = provider.wake(pushTo(TOKEN)).finally(() => {
+    isOver = true
+  })
+  // Later ones keep the connection, so that it is not ended together with the first.
+  const neighbours: Promise<unknown>[] = []
+  const untilOver = () => {
+    neighbours.push(provider.wake(pushTo(tokenOf(neighbours.length + 2))))
+    return isOver
+  }
+  await until(untilOver, { description: 'the first has been given up' })
+  expect(await late).toMatchObject({ kind: 'retry', reason: 'connect_timeout' })
+  proxy.open()
+  await Promise.all(neighbours)
+  expect(await provider.wake(pushTo(tokenOf(9_999)))).toMatchObject({ kind: 'accepted' })
+  expect(simulators.apns.received.map(({ token }) => token)).not.toContain(TOKEN)
+})
+
+test('a push whose time is over while it waits for its turn at Apple never leaves', async () => {
+  await using narrow = await startSimulators({ directory, maxConcurrentStreams: 1 })
+  await using provider = openProvider({}, { endpoints: narrow.credentials.apns.endpoints })
+  await provider.wake(pushTo(tokenOf(2)))
+  narrow.apns.answers(tokenOf(2), { status: 200, delayMs: 200 })
+  const first = provider.wake(pushTo(tokenOf(2)))
+  await until(() => narrow.apns.received.length === 2, { description: 'the slow push has arrived' })
+  const deadline = new AbortController()
+  const late = provider.send(pushTo(TOKEN), deadline.signal)
+  const next = provider.wake(pushTo(tokenOf(3)))
+  deadline.abort()
+  expect(await late).toMatchObject({ kind: 'retry', reason: 'not_sent_in_time' })
+  expect(await Promise.all([first, next])).toMatchObject([{ kind: 'accepted' }, { kind: 'accepted' }])
+  expect(narrow.apns.received.map(({ token }) => token)).toEqual([tokenOf(2), tokenOf(2), tokenOf(3)])
 })
 
 test('an internal error at Apple costs no neighbour its call', async () => {

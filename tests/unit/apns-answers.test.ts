@@ -1,4 +1,5 @@
 import { APNS_ANSWERS } from '../../src/push/providers/apns/apns-answers.ts'
+import type { Whereabouts } from '../../src/push/providers/apns/apns-departures.ts'
 import { APNS_ENDINGS, type ApnsEnding } from '../../src/push/providers/apns/apns-endings.ts'
 import { readFailedEntry } from '../../src/push/providers/apns/apns-failures.ts'
 import { isTooLarge, outcomeOfApns } from '../../src/push/providers/apns/apns-outcomes.ts'
@@ -148,44 +149,56 @@ describe('what @parse/node-apn reports in place of an answer', () => {
   const withCode = (code: string) => Object.assign(new Error(`broken at /3/device/abcdef`), { code })
   const failed = 'apn write failed'
 
-  test.each<[string, Parameters<typeof readFailedEntry>[0], boolean, object]>([
-    ['a time-out', { error: new Error('apn write timeout') }, true, { ending: 'no_answer' }],
+  test.each<[string, Parameters<typeof readFailedEntry>[0], Whereabouts, object]>([
+    ['a time-out', { error: new Error('apn write timeout') }, 'left', { ending: 'no_answer' }],
     [
       'a time-out while connecting',
       { error: new Error('apn write timeout') },
-      false,
+      'not_connected',
       { ending: 'connect_timeout' },
     ],
-    ['an exception', { code: 'ERR_X' }, true, { ending: 'connection_closed', code: 'ERR_X' }],
-    ['nothing at all', {}, true, { ending: 'connection_closed' }],
-    ['a shutdown', { error: new Error('client is destroyed') }, true, { ending: 'connection_closed' }],
+    ['an exception', { code: 'ERR_X' }, 'left', { ending: 'connection_closed', code: 'ERR_X' }],
+    ['nothing at all', {}, 'left', { ending: 'connection_closed' }],
+    ['a shutdown', { error: new Error('client is destroyed') }, 'left', { ending: 'connection_closed' }],
     [
       'a stream that was refused',
       { error: withCause(failed, new Error('Stream closed with error code NGHTTP2_REFUSED_STREAM')) },
-      true,
+      'left',
       { ending: 'stream_refused' },
     ],
     [
       'a connection that was never there',
       { error: withCause(failed, withCode('ERR_HTTP2_STREAM_CANCEL')) },
-      false,
+      'not_connected',
       { ending: 'connection_failed', code: 'ERR_HTTP2_STREAM_CANCEL' },
+    ],
+    [
+      'a turn that never came',
+      { error: new Error('apn write timeout') },
+      'waiting',
+      { ending: 'not_sent_in_time' },
+    ],
+    [
+      'a connection that was replaced while the push was on it',
+      { error: withCause(failed, withCode('ERR_HTTP2_STREAM_CANCEL')) },
+      'left',
+      { ending: 'connection_lost', code: 'ERR_HTTP2_STREAM_CANCEL' },
     ],
     [
       'a connection that broke',
       { error: withCause(failed, withCode('ECONNRESET')) },
-      true,
+      'left',
       { ending: 'connection_lost', code: 'ECONNRESET' },
     ],
-    ['an abort', { error: new Error('apn write aborted') }, true, { ending: 'connection_lost' }],
+    ['an abort', { error: new Error('apn write aborted') }, 'left', { ending: 'connection_lost' }],
     [
       'an answer that was taken for that to another push',
       { status: 410, response: { reason: 'Unregistered' } },
-      true,
+      'left',
       { status: 410, reason: 'Unregistered' },
     ],
-    ['such an answer without a reason', { status: 500, error: new Error('x') }, true, { status: 500 }],
-  ])('%s', (_what, entry, connected, reply) => {
-    expect(readFailedEntry(entry, connected)).toEqual(reply)
+    ['such an answer without a reason', { status: 500, error: new Error('x') }, 'left', { status: 500 }],
+  ])('%s', (_what, entry, whereabouts, reply) => {
+    expect(readFailedEntry(entry, whereabouts)).toEqual(reply)
   })
 })

@@ -1,7 +1,7 @@
 import { SECOND } from '../../../lib/units.ts'
-import { deadlinePassed, ended, isTimeout } from './apns-failures.ts'
+import { ended, isTimeout } from './apns-failures.ts'
 import type { ApnsReply, ApnsRequest } from './apns-reply.ts'
-import { type ApnsGateway, type ApnsSession, createApnsSession } from './apns-session.ts'
+import { type ApnsGateway, type ApnsSending, type ApnsSession, createApnsSession } from './apns-session.ts'
 
 export interface ApnsChannelOptions {
   /** For one answer, ms; after as long without one the connection is replaced. Default 2,000. */
@@ -61,14 +61,9 @@ export function createApnsChannel(
     line.closed.resolve()
   }
 
-  async function sendOn(line: Line, request: ApnsRequest): Promise<ApnsReply> {
-    try {
-      const reply = await line.session.send(request)
-      if (isTimeout(reply)) retire(line)
-      return reply
-    } finally {
-      if (line.isRetired) void closeWhenIdle(line)
-    }
+  async function watch(line: Line, work: Promise<ApnsReply>): Promise<void> {
+    if (isTimeout(await work)) retire(line)
+    if (line.isRetired) void closeWhenIdle(line)
   }
 
   return {
@@ -76,8 +71,9 @@ export function createApnsChannel(
       if (isClosed) return ended('shutting_down')
       if (signal.aborted) return ended('not_sent_in_time')
       const line = current
-      const atDeadline = () => deadlinePassed(line.session.isConnected)
-      return untilAborted(sendOn(line, request), signal, atDeadline)
+      const sending = line.session.send(request)
+      void watch(line, sending.reply)
+      return untilAborted(sending, signal)
     },
 
     async close() {
@@ -89,16 +85,12 @@ export function createApnsChannel(
 }
 
 /** The work goes on after the signal: how it ends still tells whether the connection is alive. */
-async function untilAborted(
-  work: Promise<ApnsReply>,
-  signal: AbortSignal,
-  atDeadline: () => ApnsReply,
-): Promise<ApnsReply> {
+async function untilAborted({ reply, giveUp }: ApnsSending, signal: AbortSignal): Promise<ApnsReply> {
   const { promise, resolve } = Promise.withResolvers<ApnsReply>()
-  const onAbort = () => resolve(atDeadline())
+  const onAbort = () => resolve(giveUp())
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    return await Promise.race([work, promise])
+    return await Promise.race([reply, promise])
   } finally {
     signal.removeEventListener('abort', onAbort)
   }

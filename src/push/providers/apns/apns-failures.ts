@@ -1,3 +1,4 @@
+import type { Whereabouts } from './apns-departures.ts'
 import type { ApnsEnding } from './apns-endings.ts'
 import type { ApnsFailure, ApnsReply } from './apns-reply.ts'
 
@@ -17,27 +18,23 @@ const TIMED_OUT = 'apn write timeout'
 /** For a send after the shutdown. */
 const NOT_CARRIED_OUT = 'client is destroyed'
 
-/** node:http2 gives the first to streams that waited for the connection; the second says that the server did not process them. */
-const NOT_SENT_CODES = ['ERR_HTTP2_STREAM_CANCEL', 'ERR_HTTP2_GOAWAY_SESSION', 'ERR_HTTP2_INVALID_SESSION']
+/** The server did not process the request. */
 const REFUSED_STREAM = 'NGHTTP2_REFUSED_STREAM'
 
 export const isTimeout = (reply: ApnsReply): boolean =>
   'ending' in reply && (reply.ending === 'no_answer' || reply.ending === 'connect_timeout')
 
-/**
- * Why there is no answer.
- * @param connected Whether the connection was up: before that nothing can have left.
- */
-export function readFailedEntry(entry: FailedEntry, connected: boolean): ApnsReply {
+/** Why there is no answer. */
+export function readFailedEntry(entry: FailedEntry, whereabouts: Whereabouts): ApnsReply {
   if (typeof entry.status === 'number') return readStatus(entry.status, entry.response?.reason)
-  if (isError(entry.error)) return readError(entry.error, connected)
+  if (isError(entry.error)) return readError(entry.error, whereabouts)
   // Thrown by node:http2 when the stream was to be opened, so there was none.
   return ended('connection_closed', entry.code)
 }
 
 /** When the push's own deadline comes before any answer. */
-export const deadlinePassed = (connected: boolean): ApnsFailure =>
-  ended(connected ? 'deadline' : 'not_sent_in_time')
+export const deadlinePassed = (whereabouts: Whereabouts): ApnsFailure =>
+  ended(whereabouts === 'left' ? 'deadline' : 'not_sent_in_time')
 
 /** @param code Of an error, if it has one. */
 export const ended = (ending: ApnsEnding, code?: unknown): ApnsFailure => ({
@@ -51,17 +48,22 @@ const readStatus = (status: number, reason: unknown): ApnsReply => ({
   ...(typeof reason === 'string' && { reason }),
 })
 
-function readError(error: Error, connected: boolean): ApnsFailure {
-  if (error.message === TIMED_OUT) return ended(connected ? 'no_answer' : 'connect_timeout')
-  return error.message === NOT_CARRIED_OUT ? ended('connection_closed') : readBrokenConnection(chainOf(error))
+const TIME_OUTS = {
+  left: 'no_answer',
+  waiting: 'not_sent_in_time',
+  not_connected: 'connect_timeout',
+} as const satisfies Record<Whereabouts, ApnsEnding>
+
+function readError(error: Error, whereabouts: Whereabouts): ApnsFailure {
+  if (error.message === TIMED_OUT) return ended(TIME_OUTS[whereabouts])
+  if (error.message === NOT_CARRIED_OUT) return ended('connection_closed')
+  return readBrokenConnection(chainOf(error), whereabouts)
 }
 
-function readBrokenConnection(chain: readonly Error[]): ApnsFailure {
+function readBrokenConnection(chain: readonly Error[], whereabouts: Whereabouts): ApnsFailure {
   if (chain.some((error) => error.message.includes(REFUSED_STREAM))) return ended('stream_refused')
-  const codes = chain.map((error) => ('code' in error ? error.code : undefined))
-  const root = codes.findLast((code) => code !== undefined)
-  const isSent = !codes.some((code) => NOT_SENT_CODES.includes(String(code)))
-  return ended(isSent ? 'connection_lost' : 'connection_failed', root)
+  const root = chain.map((error) => ('code' in error ? error.code : undefined)).findLast(Boolean)
+  return ended(whereabouts === 'left' ? 'connection_lost' : 'connection_failed', root)
 }
 
 /** The error and what caused it, outermost first. The library's errors have a method where the language has a property. */

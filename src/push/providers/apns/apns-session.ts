@@ -2,7 +2,8 @@ import type { ClientHttp2Session } from 'node:http2'
 import apn from '@parse/node-apn'
 import { systemClock } from '../../../lib/clock.ts'
 import type { ApnsCredentials } from '../../app-credentials.ts'
-import { readFailedEntry } from './apns-failures.ts'
+import { createApnsDepartures, type Departure } from './apns-departures.ts'
+import { deadlinePassed, readFailedEntry } from './apns-failures.ts'
 import type { ProviderToken } from './apns-provider-token.ts'
 import type { ApnsReply, ApnsRequest } from './apns-reply.ts'
 import { createApnsResponses } from './apns-responses.ts'
@@ -23,12 +24,18 @@ export interface ApnsGateway {
   pingEveryMs: number
 }
 
+/** One request, one try. */
+export interface ApnsSending {
+  /** Never rejects, and takes no longer than the time-out. */
+  reply: Promise<ApnsReply>
+  /** Nobody waits any more: what has not left stays here. */
+  giveUp(): ApnsReply
+}
+
 /** A connection to one of Apple's gateways, opened by its first request and again after Apple has closed it. */
 export interface ApnsSession {
-  readonly isConnected: boolean
   readonly inFlight: number
-  /** One request, one try. Never rejects, and takes no longer than the time-out. */
-  send(request: ApnsRequest): Promise<ApnsReply>
+  send(request: ApnsRequest): ApnsSending
   /** Resolves when no connection is left. What is still in flight ends as `unknown`. */
   close(): Promise<void>
 }
@@ -51,6 +58,7 @@ export function createApnsSession(gateway: ApnsGateway, onSilent: () => void): A
   const provider = createProvider(gateway, sockets)
   const client = clientOf(provider)
   const responses = createApnsResponses(systemClock)
+  const departures = createApnsDepartures()
   let inFlight = 0
   client.config.token = token
   client.closeAndDestroySession = async (session) => {
@@ -58,31 +66,33 @@ export function createApnsSession(gateway: ApnsGateway, onSilent: () => void): A
   }
   const limits = { everyMs: pingEveryMs, withinMs: requestTimeoutMs }
   const stopWatch = watchConnection(() => client.session, limits, onSilent)
-  const isConnected = () => client.session !== undefined && !client.session.connecting
+  const answer = async (request: ApnsRequest, departure: Departure): Promise<ApnsReply> => {
+    inFlight += 1
+    using response = responses.expect(request.id)
+    using _departure = departure
+    try {
+      const { failed } = await provider.send(createNotification(request), request.token)
+      const [failure] = failed
+      return response.reply() ?? (failure ? readFailedEntry(failure, departure.whereabouts()) : ACCEPTED)
+    } finally {
+      inFlight -= 1
+    }
+  }
 
   return {
-    get isConnected() {
-      return isConnected()
-    },
     get inFlight() {
       return inFlight
     },
 
-    async send(request) {
-      inFlight += 1
-      using response = responses.expect(request.id)
-      try {
-        const { failed } = await provider.send(createNotification(request), request.token)
-        const [failure] = failed
-        return response.reply() ?? (failure ? readFailedEntry(failure, isConnected()) : ACCEPTED)
-      } finally {
-        inFlight -= 1
-      }
+    send(request) {
+      const departure = departures.expect(request.id)
+      return { reply: answer(request, departure), giveUp: () => deadlinePassed(departure.recall()) }
     },
 
     async close() {
       stopWatch()
       responses.close()
+      departures.close()
       await sockets.destroy()
       await provider.shutdown()
     },
