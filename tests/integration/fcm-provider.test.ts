@@ -213,6 +213,20 @@ test('a revoked access token is replaced once, and not again within a minute', a
   expect(simulators.fcm.accessTokensIssued).toBe(2)
 })
 
+test('of many pushes with one revoked access token none is refused: one of them renews it for all', async () => {
+  const clock = movableClock()
+  await using provider = openProvider({ clock })
+  await provider.wake(pushTo(TOKEN))
+  clock.forward(2 * MINUTE)
+  simulators.fcm.revokeAccessTokens()
+  const wakeAll = () => Promise.all(Array.from({ length: 10 }, () => provider.wake(pushTo(TOKEN))))
+  const outcomes = await wakeAll()
+  const renewed = { kind: 'retry', class: 'provider_token', reason: 'access_token_renewed' }
+  expect(outcomes).toMatchObject(outcomes.map(() => renewed))
+  expect((await wakeAll()).map(({ kind }) => kind)).toEqual(outcomes.map(() => 'accepted'))
+  expect(simulators.fcm.accessTokensIssued).toBe(2)
+})
+
 test('an access token is renewed before its end, without a push waiting for it', async () => {
   const age = HOUR - 4 * MINUTE
   const clock = movableClock(-age)

@@ -45,8 +45,8 @@ interface AccessToken {
 export interface AccessTokens {
   /** @throws AccessTokenError */
   current(): Promise<string>
-  /** After a refusal. @returns Whether the next call of `current` gets another token. */
-  renew(): boolean
+  /** @param refused The token that Google refused. @returns Whether the next call of `current` gets another one. */
+  renew(refused: string): boolean
 }
 
 /**
@@ -77,8 +77,10 @@ export function createAccessTokens(credentials: FcmCredentials, agent: Agent, cl
       if (token.expiresAt - EARLY <= now) void refresh().catch(() => undefined)
       return token.value
     },
-    renew() {
-      if (!token || clock.now() - token.issuedAt < MIN_AGE) return false
+    renew(refused) {
+      // Of many pushes that are refused together, the first has done it for all.
+      if (token?.value !== refused) return true
+      if (clock.now() - token.issuedAt < MIN_AGE) return false
       token = undefined
       return true
     },

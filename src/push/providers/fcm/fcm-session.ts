@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { ClientRequest } from 'node:http'
 import { type App, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Messaging } from 'firebase-admin/messaging'
 import type { Clock } from '../../../lib/clock.ts'
@@ -57,7 +58,7 @@ export function createFcmSession(credentials: FcmCredentials, options: FcmSessio
       const { request, response } = attempt
       const progress = { hasRequest: request !== undefined, hasLeft: hasLeft(attempt), response }
       const reply = readThrown(error, progress, clock)
-      return isUnauthenticated(reply) && tokens.renew() ? TOKEN_RENEWED : reply
+      return isUnauthenticated(reply) && tokens.renew(tokenOf(request)) ? TOKEN_RENEWED : reply
     }
   }
 
@@ -114,6 +115,10 @@ function openApp({ projectId }: FcmCredentials, httpAgent: FcmAgent, tokens: Acc
 }
 
 const TOKEN_RENEWED: FcmFailure = { ending: 'access_token_renewed', status: 401 }
+
+/** Not the one of the moment: that may have been renewed since. */
+const tokenOf = (request: ClientRequest | undefined): string =>
+  String(request?.getHeader('authorization') ?? '').replace(/^Bearer /i, '')
 
 const outOfTime = (hasLeft: boolean): FcmFailure => ({ ending: hasLeft ? 'no_answer' : 'not_sent_in_time' })
 
