@@ -37,7 +37,7 @@ export const openAnswer = (push: Push) => ({
 })
 
 /** FlowPBX counts every status but 200 as a failure, and a dead token is one. */
-export function endAnswer(push: Push, result: PushResult): Reply {
+export function endAnswer(push: Push, result: PushResult | PushRecord): Reply {
   const described = describe(push.id, push.kind, callIdOf(push), result)
   if (result.state === 'delivered') return { data: described }
   const { delivered, ...extra } = described

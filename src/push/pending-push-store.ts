@@ -102,6 +102,14 @@ export function createPendingPushStore(db: Knex) {
       return rowCount === 1 ? undefined : ((await requestHashes(db, [pushId])).get(pushId) ?? '')
     },
 
+    /** Says something else of an idempotency key from now on. */
+    async replaceKey(pushId: string, requestHash: string): Promise<void> {
+      await db('idempotency_keys')
+        .insert({ push_id: pushId, request_hash: requestHash })
+        .onConflict('push_id')
+        .merge(['request_hash'])
+    },
+
     /** Takes pushes up: whoever held them before can no longer end them. Those that have ended are missing. */
     async take(ids: readonly string[]): Promise<PendingPush[]> {
       const { rows } = await db.raw<{ rows: PendingPush[] }>(

@@ -51,7 +51,7 @@ export function createSubmitCall({ pushLog, enqueueCall, bypass, keyring, events
       return within(ENQUEUE_MS, 'adding the job', enqueueCall(job, push.id))
     })
 
-  return async function submitCall(push: CallLanePush, replyTo: string, row: 'now' | 'late'): Promise<void> {
+  async function submitCall(push: CallLanePush, replyTo: string, row: 'now' | 'late'): Promise<void> {
     if (row === 'late') pushLog.openLate(push)
     const [written, queued] = await Promise.allSettled([
       row === 'now' ? within(ROW_MS, 'writing the push log', pushLog.opened(push)) : undefined,
@@ -64,5 +64,15 @@ export function createSubmitCall({ pushLog, enqueueCall, bypass, keyring, events
       throw new Problem('queue_unavailable', { retryAfter: 1, cause: queued.reason })
     }
   }
+
+  /**
+   * For a push that was accepted before and may never have become a job. Never sent from here: with the queue away, another
+   * process may just be doing so.
+   */
+  async function again(push: CallLanePush, replyTo: string): Promise<void> {
+    pushLog.openLate(push)
+    await enqueue(push, replyTo).catch((error: unknown) => events.backgroundError('queue', toError(error)))
+  }
+  return Object.assign(submitCall, { again })
 }
 export type SubmitCall = ReturnType<typeof createSubmitCall>

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { newId } from '../../src/lib/ids.ts'
+import { outcomeKey } from '../../src/push/outcomes.ts'
 import { until } from '../support/conditions.ts'
 import {
   apnsToken,
@@ -268,6 +269,65 @@ describe.each(BACKENDS)('POST /v1/push on %s', (backend) => {
     expect(other.status).toBe(409)
     expect(other.json.code).toBe('idempotency_conflict')
     expect((await send(body, { 'idempotency-key': 'ä' })).json.code).toBe('invalid_request')
+  })
+
+  const forget = async (pushId: string) => {
+    const { signals } = gateway.context
+    const key = outcomeKey(pushId)
+    await signals.put({ key, value: '{}', ttlMs: 1 })
+    await until(async () => (await signals.get([key]))[0] === undefined, { description: 'it is forgotten' })
+  }
+
+  test('with the same Idempotency-Key gets the same answer, though its outcome is only in the log', async () => {
+    const [good, bad] = [whole(), whole()]
+    gateway.simulators.apns.answers(bad.push_token, { status: 400, reason: 'BadTopic' })
+    for (const body of [good, bad]) {
+      const headers = { 'idempotency-key': newId() }
+      const first = await send(body, headers)
+      const pushId = first.json.data?.push_id ?? first.json.push_id
+      await until(async () => (await gateway.pushLog()).some((row) => row.id === pushId && row.closed_at), {
+        description: 'the row is closed',
+      })
+      await forget(pushId)
+      const begin = performance.now()
+      const second = await send(body, headers)
+      expect(second.status).toBe(first.status)
+      expect({ ...second.json, request_id: '' }).toEqual({ ...first.json, request_id: '' })
+      expect(performance.now() - begin).toBeLessThan(4_000)
+      expect(gateway.simulators.apns.received.filter(({ token }) => token === body.push_token)).toHaveLength(
+        1,
+      )
+    }
+  })
+
+  test('that got no further than its Idempotency-Key is sent when it is repeated, with its first times', async () => {
+    const { signals, pendingPushes } = gateway.context
+    const [{ claim }, { claimKey }] = [signals, pendingPushes]
+    signals.claim = async (...asked) => {
+      await claim(...asked)
+      throw new Error('the connection broke')
+    }
+    pendingPushes.claimKey = () => Promise.reject(new Error('away'))
+    const body = whole()
+    const headers = { 'idempotency-key': newId() }
+    const before = Date.now()
+    const refused = await send(body, headers).finally(() => {
+      Object.assign(signals, { claim })
+      Object.assign(pendingPushes, { claimKey })
+    })
+    const after = Date.now()
+    expect([refused.status, refused.json.code]).toEqual([503, 'queue_unavailable'])
+    const answers = await Promise.all(Array.from({ length: 5 }, () => send(body, headers)))
+    expect(answers.map(({ json }) => json.data?.delivered)).toEqual(Array(5).fill(true))
+    const arrived = gateway.simulators.apns.received.filter(({ token }) => token === body.push_token)
+    expect(arrived).toHaveLength(1)
+    const pushId = answers[0]?.json.data.push_id
+    const row = await until(
+      async () => (await gateway.pushLog()).find(({ id, closed_at }) => id === pushId && closed_at),
+      { description: 'the row is closed' },
+    )
+    expect(row.accepted_at.getTime()).toBeGreaterThanOrEqual(before)
+    expect(row.accepted_at.getTime()).toBeLessThanOrEqual(after)
   })
 
   test('loses none of the pushes of a ring group', async () => {

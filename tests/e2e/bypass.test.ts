@@ -154,6 +154,24 @@ describe('calls without Redis', () => {
     const rows = await rowsClosed(gateway, 81)
     expect(rows.filter(({ state }) => state === 'failed')).toHaveLength(16)
   })
+
+  test('what was refused for lack of room is sent when its idempotency key comes again', async () => {
+    await using own = await onOwnRedis()
+    const { redis, gateway } = own
+    const busy = Array.from({ length: 64 }, apnsToken)
+    for (const token of busy) gateway.simulators.apns.behaves(token, { status: 200, delayMs: 1_500 })
+    await redis.kill()
+    const others = busy.map((push_token) => gateway.push({ push_token }))
+    await until(() => gateway.simulators.apns.received.length >= 65, { description: 'there is no room' })
+    const body = { push_token: apnsToken(), call_id: callId() }
+    const again = () => gateway.push(body, { headers: { 'idempotency-key': 'refused-once' } })
+    expect([(await again()).status, (await again()).status]).toEqual([503, 503])
+    await Promise.all(others)
+    const sent = await again()
+    expect(sent.json.data).toMatchObject({ delivered: true })
+    expect((await again()).json.data.push_id).toBe(sent.json.data.push_id)
+    expect(arrivals(gateway, body.push_token)).toHaveLength(1)
+  })
 })
 
 describe('calls without PostgreSQL', () => {
