@@ -110,7 +110,10 @@ export function createLoginLimits(deps: LoginLimitDeps) {
         throw refusals.refuse(part, asked, msLeft)
       }
       if (counted[0]?.total === HOURLY_FAILURES) await turn.lock(HOUR_SECONDS)
-      const right = async () => void (await Promise.all([turn.right(), addAll(sums, -1)]))
+      const right = async () => {
+        await Promise.all([turn.right(), addAll(sums, -1)])
+        refusals.forgetName(asked)
+      }
       return { right, unseen }
     },
 

@@ -24,6 +24,7 @@ interface Refusal {
 
 /** So long another node may be behind after an unlock. */
 const TRUST_MS = 2 * SECOND
+const ASKING_MS = SECOND / 4
 
 /** What this node has just refused, by what was typed: saying it again costs no question to a store. */
 export function createLoginRefusals(
@@ -49,8 +50,9 @@ export function createLoginRefusals(
         const now = clock.monotonic()
         if (!refusal || now >= refusal.endsAt) continue
         if (now < refusal.askAt) throw refused(refusal.code, refusal.endsAt - now)
-        // Of many at once, this one asks, and the others are refused until it knows.
-        refusal.askAt = now + TRUST_MS
+        // Of many at once this one asks. The others are refused for as long as that may take, and then it holds what it heard.
+        refusal.endsAt = Math.min(refusal.endsAt, now + ASKING_MS)
+        refusal.askAt = refusal.endsAt
       }
     },
 
@@ -65,6 +67,9 @@ export function createLoginRefusals(
       refusals.set(keyOf(part, asked), { code, endsAt: now + msLeft, askAt: now + TRUST_MS })
       return refused(code, msLeft)
     },
+
+    /** A right password has ended it. */
+    forgetName: (asked: LoginAsked): void => refusals.delete(keyOf('name', asked)),
 
     /** As after an unlock, which may concern any of them. */
     forgetAll(): void {

@@ -164,6 +164,24 @@ test('what was refused is refused again without a question, and asked anew after
   clock.pass(2 * SECOND)
   await limits.enter(ask('203.0.113.1'))
   expect(questions).toBeGreaterThan(0)
+  // The others wait for what it hears. That is nothing, as after an unlock on another node, so all may go on.
+  questions = 0
+  await expect(limits.enter(ask('203.0.113.2'))).rejects.toMatchObject({ code: 'login_locked' })
+  expect(questions).toBe(0)
+  clock.pass(SECOND)
+  for (let i = 0; i < 10; i += 1) await limits.enter(ask(`203.0.113.${i}`))
+})
+
+test('a right password ends the pause also for who was just refused', async () => {
+  const clock = startClock()
+  const limits = limitsOver(givenCounters(clock), clock)
+  for (let i = 0; i < 4; i += 1) await limits.take(subject, ask())
+  const fifth = await limits.take(subject, ask())
+  await waitOf(limits)
+  await expect(limits.enter(ask())).rejects.toMatchObject({ code: 'login_locked' })
+  await fifth.right()
+  await limits.enter(ask())
+  await limits.take(subject, ask())
 })
 
 test('so many failures of one tenant stop its logins, and those of all stop everybody, for a quarter of an hour', async () => {
