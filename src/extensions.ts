@@ -43,6 +43,7 @@ export function createExtensions(core: ExtensionDeps) {
     keyring,
     clock,
     onLeft: deviceMoves.moved,
+    onEvicted: deviceMoves.forget,
   })
   const deviceList = createDeviceListStore(db)
   const extensionBatches = createExtensionBatchStore(db)

@@ -39,7 +39,9 @@ export function createAppDevices({
     async register(caller: AppCaller, registration: Registration) {
       const { tenantId, extensionId } = caller
       const { id, deviceKey } = await registerDevice({ ...registration, tenantId, extensionId, byApp: true })
-      if (deviceKey !== caller.deviceKey) await deviceList.bindSession(caller, caller.sessionId, deviceKey)
+      if (deviceKey !== caller.deviceKey) {
+        await deviceList.bindSession(caller, caller.sessionId, deviceKey, new Date(clock.now()))
+      }
       const devices = await list({ ...caller, deviceKey })
       return devices.find((device) => device.id === id)
     },

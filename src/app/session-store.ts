@@ -47,7 +47,8 @@ export function createSessionStore(db: Knex) {
      */
     open: (session: NewSession, proof: { passwordHash: string; linkHash?: string }): Promise<boolean> =>
       db.transaction(async (trx) => {
-        // Whoever changes the password waits for this, and then ends what was opened; or this waits, and sees the new one.
+        // Whoever changes the password waits for this, and then ends what was opened; or this waits, and sees the new one. Two logins
+        // on one phone wait for each other, so that the second one ends the first.
         const stillRight = await trx('extensions')
           .first('id')
           .where({
@@ -55,7 +56,7 @@ export function createSessionStore(db: Knex) {
             id: session.extensionId,
             password_hash: proof.passwordHash,
           })
-          .forShare()
+          .forNoKeyUpdate()
         if (!stillRight) return false
         if (proof.linkHash !== undefined && !(await spendLink(trx, session, proof.linkHash))) return false
         await endFormer(trx, session)

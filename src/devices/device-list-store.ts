@@ -80,12 +80,23 @@ export function createDeviceListStore(db: Knex) {
       return gone === 1
     },
 
-    /** The session is that of this device from now on: it ends with it. */
-    async bindSession(owner: Owner, sessionId: string, deviceKey: string): Promise<void> {
-      await db('app_sessions')
-        .where({ id: sessionId, tenant_id: owner.tenantId, extension_id: owner.extensionId })
-        .update({ device_key: deviceKey })
-    },
+    /** The session is that of this device from now on: it ends with it, and those of earlier logins on the device end now. */
+    bindSession: (owner: Owner, sessionId: string, deviceKey: string, now: Date): Promise<void> =>
+      db.transaction(async (trx) => {
+        const sessions = () =>
+          trx('app_sessions').where({ tenant_id: owner.tenantId, extension_id: owner.extensionId })
+        const [own] = await sessions()
+          .where({ id: sessionId })
+          .update({ device_key: deviceKey })
+          .returning('created_at')
+        if (!own) return
+        await sessions()
+          .where({ device_key: deviceKey })
+          .whereNot({ id: sessionId })
+          .where('created_at', '<=', own.created_at)
+          .whereNull('revoked_at')
+          .update({ revoked_at: now, revoked_why: 'device' })
+      }),
   }
 }
 export type DeviceListStore = ReturnType<typeof createDeviceListStore>

@@ -7,6 +7,13 @@ export interface FormerOwner {
   extension: string
 }
 
+/** The phone that he loses, or loses a token of. */
+export interface FormerPhone {
+  owner: FormerOwner
+  extensionId: number
+  deviceKey: string
+}
+
 interface Claim {
   tenantId: string
   extensionId: number
@@ -44,20 +51,35 @@ export function createDeviceOwnerStore(db: Knex) {
       return !named && rows.length > 0 ? apart : deviceKey
     },
 
-    /** Who has the phone or one of the tokens now, other than the extension. */
-    async others({ tenantId, extensionId, deviceKey, tokens }: Claim): Promise<FormerOwner[]> {
+    /** Who has the phone or one of the tokens now, other than the extension, and on which of his phones. */
+    async others({ tenantId, extensionId, deviceKey, tokens }: Claim): Promise<FormerPhone[]> {
       const rows = await db('devices as d')
         .join('extensions as e', 'e.id', 'd.extension_id')
-        .distinct('e.tenant_id', 'e.number')
+        .select('e.tenant_id', 'e.number', 'd.extension_id', 'd.device_key')
         .whereNot({ 'd.extension_id': extensionId })
         .where((theirs) => {
           theirs.where({ 'd.tenant_id': tenantId, 'd.device_key': deviceKey })
           theirs.orWhereIn('d.id', withToken(tokens))
         })
-      return rows.map((row) => ({ tenantId: row.tenant_id, extension: row.number }))
+      return rows.map((row) => ({
+        owner: { tenantId: row.tenant_id, extension: row.number },
+        extensionId: row.extension_id,
+        deviceKey: row.device_key,
+      }))
     },
 
-    /** Who had the phone before is logged out of it. */
+    /** Who is logged in on these phones is out. */
+    async endSessionsOn(phones: readonly Pick<FormerPhone, 'extensionId' | 'deviceKey'>[]): Promise<void> {
+      await db('app_sessions')
+        .whereRaw('(extension_id, device_key) IN (SELECT * FROM unnest(?::bigint[], ?::text[]))', [
+          phones.map(({ extensionId }) => extensionId),
+          phones.map(({ deviceKey }) => deviceKey),
+        ])
+        .whereNull('revoked_at')
+        .update({ revoked_at: db.fn.now(), revoked_why: 'device' })
+    },
+
+    /** Whoever else was logged in on the phone, also before anybody registered it, is out. */
     async endSessionsOfOthers({ tenantId, extensionId, deviceKey }: Claim): Promise<void> {
       await db('app_sessions')
         .where({ tenant_id: tenantId, device_key: deviceKey })

@@ -32,6 +32,8 @@ export interface RegisteredDevice {
   deviceKey: string
   /** Whose phone or token it was until now. */
   left: readonly FormerOwner[]
+  /** The extension, when it has lost a phone of its own to make room. */
+  evicted?: FormerOwner
 }
 
 /** More phones than a person has; what goes beyond are installations that are gone and never said so. */
@@ -55,22 +57,26 @@ const register = (db: Knex, device: NewDevice): Promise<RegisteredDevice> =>
     const key = `${device.tenantId} ${device.deviceKey}`
     await tokens.lock([key, ...device.tokens.map(({ tokenHash }) => tokenHash)])
     // Two registrations of one extension count its devices one after the other.
-    await trx('extensions').select('id').where({ id: device.extensionId }).forNoKeyUpdate()
+    const extension = await trx('extensions')
+      .first('number')
+      .where({ id: device.extensionId })
+      .forNoKeyUpdate()
     const { id, deviceKey, left } = await put(trx, device)
     for (const token of device.tokens) {
       const environment = token.environment ?? (await tokens.environmentOf(token)) ?? 'production'
       await tokens.put({ ...token, environment, id: newId(), deviceId: id })
       await createTokenVerdictStore(trx).clear(device.tenantId, token)
     }
-    await evict(trx, device.extensionId, id)
-    return { id, deviceKey, left }
+    const hasEvicted = await evict(trx, device.extensionId, id)
+    const owner = { tenantId: device.tenantId, extension: String(extension?.number) }
+    return { id, deviceKey, left, ...(hasEvicted && { evicted: owner }) }
   })
 
 async function put(trx: Knex, device: NewDevice): Promise<RegisteredDevice> {
   const owners = createDeviceOwnerStore(trx)
   const deviceKey = device.byApp ? await owners.keyFor(device) : device.deviceKey
   const claim = { ...device, deviceKey }
-  const left = await owners.others(claim)
+  const phones = await owners.others(claim)
   const given = Object.fromEntries(
     Object.entries({
       name: device.name,
@@ -85,12 +91,16 @@ async function put(trx: Knex, device: NewDevice): Promise<RegisteredDevice> {
     .onConflict(['tenant_id', 'device_key'])
     .merge({ last_seen_at: trx.fn.now(), ...stored })
     .returning('id')
-  if (left.length > 0) await owners.endSessionsOfOthers(claim)
-  return { id: row.id as string, deviceKey, left }
+  if (phones.length > 0) {
+    await owners.endSessionsOfOthers(claim)
+    await owners.endSessionsOn(phones)
+  }
+  const left = new Map(phones.map(({ owner }) => [`${owner.tenantId} ${owner.extension}`, owner]))
+  return { id: row.id as string, deviceKey, left: [...left.values()] }
 }
 
-/** A device that is locked is on its way to another extension, and none of this one any more. */
-async function evict(db: Knex, extensionId: number, newcomer: string): Promise<void> {
+/** With who is logged in on it. A device that is locked is on its way to another extension, and none of this one any more. */
+async function evict(db: Knex, extensionId: number, newcomer: string): Promise<boolean> {
   const longestUnseen = db('devices')
     .select('id')
     .where({ extension_id: extensionId })
@@ -100,7 +110,11 @@ async function evict(db: Knex, extensionId: number, newcomer: string): Promise<v
     .offset(MAX_DEVICES - 1)
     .forUpdate()
     .skipLocked()
-  await db('devices').whereIn('id', longestUnseen).del()
+  const gone = await db('devices').whereIn('id', longestUnseen).del().returning('device_key')
+  if (gone.length === 0) return false
+  const phones = gone.map(({ device_key }) => ({ extensionId, deviceKey: String(device_key) }))
+  await createDeviceOwnerStore(db).endSessionsOn(phones)
+  return true
 }
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */

@@ -29,12 +29,14 @@ export const createRegisterDevice =
     keyring,
     clock,
     onLeft,
+    onEvicted,
   }: {
     devices: DeviceStore
     keyring: Keyring
     clock: Clock
     /** Told after the fact. */
     onLeft: (owners: readonly FormerOwner[]) => Promise<void>
+    onEvicted: (owner: FormerOwner) => Promise<void>
   }) =>
   async (registration: DeviceRegistration): Promise<Pick<RegisteredDevice, 'id' | 'deviceKey'>> => {
     const registeredAt = new Date(clock.now())
@@ -48,8 +50,9 @@ export const createRegisterDevice =
         registeredAt,
       }
     })
-    const { id, deviceKey, left } = await devices.register({ ...registration, tokens })
+    const { id, deviceKey, left, evicted } = await devices.register({ ...registration, tokens })
     if (left.length > 0) await onLeft(left)
+    if (evicted) await onEvicted(evicted)
     return { id, deviceKey }
   }
 export type RegisterDevice = ReturnType<typeof createRegisterDevice>

@@ -189,6 +189,22 @@ describe('a device id that is somebody else’s', () => {
     expect(await devicesOf(await another(ada))).toEqual([])
   })
 
+  test('a phone whose token moves to another one is left by who was logged in on it', async () => {
+    const other = await gateway.otherTenant()
+    for (const tenantId of [gateway.tenant.tenantId, other.tenantId]) {
+      const [ada, bob] = [await user(), await user({ tenantId })]
+      const elsewhere = await another(ada)
+      const body = iphone()
+      await register(ada, body)
+      // The app was installed again, so that it calls itself something else.
+      const { status } = await register(bob, iphone({ tokens: body.tokens }))
+      expect(status).toBe(200)
+      expect((await ada.get('/api/v1/app/devices')).status).toBe(401)
+      expect((await elsewhere.get('/api/v1/app/devices')).status).toBe(200)
+      expect((await bob.get('/api/v1/app/devices')).status).toBe(200)
+    }
+  })
+
   test('of two who name a free one at the same moment one gets it, and the other is not refused', async () => {
     for (let i = 0; i < 5; i += 1) {
       const [ada, bob] = [await user(), await user()]
@@ -210,6 +226,29 @@ describe('a device id that is somebody else’s', () => {
     expect(await devicesOf(ada)).toEqual([hers])
     expect(await devicesOf(twin)).toEqual([theirs])
   })
+})
+
+test('who logs in again on a phone is out of it with what he had before, and nowhere else', async () => {
+  const before = await user()
+  const body = iphone()
+  await register(before, body)
+  const [elsewhere, again] = [await another(before), await another(before)]
+  await register(elsewhere, iphone())
+  await register(again, body)
+  expect((await before.get('/api/v1/app/devices')).status).toBe(401)
+  expect((await elsewhere.get('/api/v1/app/devices')).status).toBe(200)
+  expect(await devicesOf(again)).toHaveLength(2)
+})
+
+test('who is logged in on the phone that makes room for an eleventh is out', async () => {
+  const ada = await user()
+  const first = await another(ada)
+  await register(first, iphone())
+  for (let i = 0; i < 9; i += 1) await register(ada, iphone())
+  expect((await first.get('/api/v1/app/devices')).status).toBe(200)
+  await register(ada, iphone())
+  expect(await devicesOf(ada)).toHaveLength(10)
+  expect((await first.get('/api/v1/app/devices')).status).toBe(401)
 })
 
 describe('removing', () => {

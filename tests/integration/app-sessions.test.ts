@@ -95,6 +95,12 @@ describe.each(BACKENDS)('sessions on %s', (backend) => {
     for (const { app } of [elsewhere, colleague, second]) expect((await app('GET', '/me')).status).toBe(200)
   })
 
+  test('of logins on one phone at the same time the last one stays', async () => {
+    await Promise.all(Array.from({ length: 4 }, () => givenLogin('1001', { device_id: 'phone-9' })))
+    const live = await sessions().where({ device_key: 'phone-9' }).whereNull('revoked_at')
+    expect(live).toHaveLength(1)
+  })
+
   test('of too many the oldest end', async () => {
     const first = await givenLogin()
     const row = await sessions().first('*').where({ id: first.sid })

@@ -167,6 +167,7 @@ test.each([
         ...books,
         devices: createDeviceStore(trx),
         onLeft: async () => undefined,
+        onEvicted: async () => undefined,
       })
       await register({
         tenantId: books.tenantId,

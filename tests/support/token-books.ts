@@ -115,6 +115,7 @@ function booksOf({ db, clock, keyring, tenantId }: Parts) {
       keyring,
       clock: { ...clock, now: () => at },
       onLeft: async () => undefined,
+      onEvicted: async () => undefined,
     })
 
   const pushTo = (token: string, change: Partial<PushOf<'call'>> = {}): PushOf<'call'> => ({
