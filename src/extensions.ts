@@ -56,7 +56,7 @@ export function createExtensions(core: ExtensionDeps) {
     directory: createDirectoryStore(db),
     callRecords: createCallRecordStore(db),
     callHistory: createCallHistoryStore(db),
-    provisionExtensions: createProvisionExtensions({ ...core, extensions, extensionBatches }),
+    provisionExtensions: createProvisionExtensions({ ...core, extensions, extensionBatches, deviceMoves }),
     appDevices: createAppDevices({ registerDevice, deviceList, deviceMoves, keyring, clock }),
   }
 }

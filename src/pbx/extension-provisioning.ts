@@ -1,3 +1,4 @@
+import type { DeviceMoves } from '../devices/device-moves.ts'
 import type { ExtensionChange } from '../devices/extension.ts'
 import type { ExtensionBatchStore, ExtensionWritten } from '../devices/extension-batch-store.ts'
 import type { ExtensionStore } from '../devices/extension-store.ts'
@@ -16,6 +17,7 @@ export interface ProvisioningDeps {
   passwords: Passwords
   /** How many extensions the licences of a tenant are good for. */
   extensionLimit(tenantId: string): Promise<number>
+  deviceMoves: Pick<DeviceMoves, 'forget'>
   clock: Clock
 }
 
@@ -25,8 +27,19 @@ export function createProvisionExtensions({
   extensionBatches,
   passwords,
   extensionLimit,
+  deviceMoves,
   clock,
 }: ProvisioningDeps) {
+  /** Calls go on from memory when the database is slow, and nobody may be woken from it who is not to be disturbed. */
+  const silence = async (
+    tenantId: string,
+    changes: readonly NewExtension[],
+    written: readonly ExtensionWritten[],
+  ) => {
+    const quiet = changes.filter(({ dnd }, i) => dnd !== undefined && written[i]?.status === 'updated')
+    for (const { number } of quiet) await deviceMoves.forget({ tenantId, extension: number })
+  }
+
   return async (
     tenantId: string,
     changes: readonly NewExtension[],
@@ -43,7 +56,13 @@ export function createProvisionExtensions({
       writes.push({ ...change, passwordHash })
     }
     const limit = () => extensionLimit(tenantId)
-    return extensionBatches.write(tenantId, writes, { limit, now: new Date(clock.now()), dryRun })
+    const written = await extensionBatches.write(tenantId, writes, {
+      limit,
+      now: new Date(clock.now()),
+      dryRun,
+    })
+    if (!dryRun) await silence(tenantId, changes, written)
+    return written
   }
 }
 export type ProvisionExtensions = ReturnType<typeof createProvisionExtensions>

@@ -2,7 +2,8 @@ import { createDeviceMoves } from '../../src/devices/device-moves.ts'
 import type { Phones } from '../../src/devices/phone-store.ts'
 import { rememberPhones } from '../../src/devices/remembered-phones.ts'
 import { until } from '../support/conditions.ts'
-import { BACKENDS, startTestGateway } from '../support/gateway.ts'
+import { cloneDatabase } from '../support/databases.ts'
+import { apnsToken, BACKENDS, callId, startTestGateway } from '../support/gateway.ts'
 
 /** While the database is away, phones are called from memory; not for who has lost them before. */
 test.each(BACKENDS)('no process calls a phone for its former owner from memory, on %s', async (backend) => {
@@ -34,4 +35,42 @@ test.each(BACKENDS)('no process calls a phone for its former owner from memory, 
     expect(await phones.find('t', '200')).toBe(phonesOf)
   }
   for (const { moves } of processes) moves.close()
+})
+
+test('with the database away nobody is called from memory who has lost a phone, or whom his PBX has made silent', async () => {
+  await using database = await cloneDatabase()
+  await using gateway = await startTestGateway({ backend: 'redis', databaseUrl: database.url, nodes: 2 })
+  const numbers = ['100', '200', '300', '400']
+  await gateway.givenSilentPhones(numbers)
+  const [, other] = gateway.nodes
+  const callsAt = (extension: string) =>
+    gateway.request('POST', '/api/v1/pbx/calls', {
+      body: { call_id: callId(), extension, caller_id: '1' },
+      headers: { authorization: `Bearer ${gateway.tenant.pbxKey}`, prefer: 'wait=1' },
+      ...(other && { base: other.url }),
+    })
+  for (const number of numbers) await callsAt(number)
+
+  // The eleventh phone of 100, one that is registered again of 200.
+  for (let i = 0; i < 10; i += 1) {
+    const body = { tokens: [{ kind: 'apns_voip', token: apnsToken() }] }
+    await gateway.pbx('PUT', `/extensions/100/devices/more-${i}`, { body })
+  }
+  await gateway.pbx('PUT', '/extensions/200/devices/phone-200', {
+    body: { tokens: [{ kind: 'apns_voip', token: apnsToken() }] },
+  })
+  await gateway.pbx('PUT', '/extensions/300', { body: { dnd: true } })
+  await gateway.pbx('POST', '/extensions', {
+    body: [
+      { number: '400', dnd: true },
+      { number: '200', dnd: false },
+    ],
+  })
+  await database.drop()
+  for (const number of ['100', '300', '400']) {
+    await until(async () => (await callsAt(number)).status === 503, {
+      description: `the other node has forgotten ${number}`,
+    })
+  }
+  expect((await callsAt('200')).json.data.pushes).toHaveLength(1)
 })
