@@ -57,6 +57,6 @@ export function createExtensions(core: ExtensionDeps) {
     callRecords: createCallRecordStore(db),
     callHistory: createCallHistoryStore(db),
     provisionExtensions: createProvisionExtensions({ ...core, extensions, extensionBatches, deviceMoves }),
-    appDevices: createAppDevices({ registerDevice, deviceList, deviceMoves, keyring, clock }),
+    appDevices: createAppDevices({ ...core, registerDevice, deviceList, deviceMoves }),
   }
 }

@@ -3,8 +3,10 @@ import type { DeviceMoves } from '../devices/device-moves.ts'
 import { type DeviceRegistration, type RegisterDevice, tokenContext } from '../devices/register-device.ts'
 import type { AppCaller } from '../http/app-caller.ts'
 import type { Clock } from '../lib/clock.ts'
+import { toError } from '../lib/error.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
+import type { Events } from '../observability/events.ts'
 import { describeDevice } from './device-schemas.ts'
 
 export interface AppDevicesDeps {
@@ -13,6 +15,7 @@ export interface AppDevicesDeps {
   deviceMoves: Pick<DeviceMoves, 'forget'>
   keyring: Keyring
   clock: Clock
+  events: Pick<Events, 'backgroundError'>
 }
 
 type Registration = Omit<DeviceRegistration, 'tenantId' | 'extensionId' | 'byApp'>
@@ -24,9 +27,17 @@ export function createAppDevices({
   deviceMoves,
   keyring,
   clock,
+  events,
 }: AppDevicesDeps) {
-  const last4 = ({ tokenSealed, tokenHash }: ListedToken): string =>
-    keyring.open(tokenSealed, tokenContext(tokenHash)).slice(-4)
+  /** Empty for a token that was sealed with another key, as after a restored backup: the phone can be removed all the same. */
+  const last4 = ({ tokenSealed, tokenHash }: ListedToken): string => {
+    try {
+      return keyring.open(tokenSealed, tokenContext(tokenHash)).slice(-4)
+    } catch (error) {
+      events.backgroundError('device-list', toError(error))
+      return ''
+    }
+  }
   const list = async (caller: AppCaller) =>
     (await deviceList.list(caller)).map((device) =>
       describeDevice(device, { isCurrent: device.deviceKey === caller.deviceKey, last4 }),

@@ -152,7 +152,11 @@ export const DeviceAnswer = z
         id: z.string(),
         type: z.enum(['voip', 'alert']),
         environment: z.string(),
-        last4: z.string().describe('Its last four characters; a token is never told.'),
+        last4: z
+          .string()
+          .describe(
+            'Its last four characters; a token is never told. Empty when it cannot be read any more.',
+          ),
         live: z.boolean().describe('False: Apple or Google says that it is dead.'),
         registered_at: z.string(),
       }),

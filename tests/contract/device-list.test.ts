@@ -251,6 +251,22 @@ test('who is logged in on the phone that makes room for an eleventh is out', asy
   expect((await first.get('/api/v1/app/devices')).status).toBe(401)
 })
 
+test('a token that cannot be read any more hides neither its phone nor the others', async () => {
+  const ada = await user()
+  const { id } = (await register(ada, iphone())).json.data
+  await register(ada, iphone())
+  await gateway.context
+    .db('device_tokens')
+    .where({ device_id: id })
+    .update({ token_sealed: 'of another key' })
+  const devices = await devicesOf(ada)
+  const last4 = devices.flatMap(({ tokens }: { tokens: { last4: string }[] }) =>
+    tokens.map((each) => each.last4),
+  )
+  expect(last4.map((text: string) => text.length).sort()).toEqual([0, 0, 4, 4])
+  expect((await ada.ask('DELETE', `/api/v1/app/devices/${id}`)).status).toBe(200)
+})
+
 describe('removing', () => {
   test('a phone gets no more calls, and whoever is logged in on it is out', async () => {
     const [here, there] = [await user(), await user()]
