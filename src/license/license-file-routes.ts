@@ -5,9 +5,12 @@ import { newId } from '../lib/ids.ts'
 import { Problem } from '../lib/problem.ts'
 import { SECOND } from '../lib/units.ts'
 import type { RateLimit } from '../limits/rate-limits.ts'
+import type { InstallationStore } from './installation-store.ts'
 import type { KeyedLicense } from './license.ts'
+import { refusalOf } from './license-checks.ts'
 import { createLicenseFile, FILE_LIFE } from './license-file.ts'
 import type { LicenseRecordsStore } from './license-records-store.ts'
+import { fromStore, refuse } from './license-refusal.ts'
 import { fingerprint, licenseKey } from './license-schemas.ts'
 import type { LicenseSigning } from './license-signing.ts'
 
@@ -17,6 +20,7 @@ export interface LicenseFileRouteDeps {
   licenseSigning: LicenseSigning
   licenseRecords: LicenseRecordsStore
   licenseFiles: RateLimit
+  installationStore: Pick<InstallationStore, 'findMachine'>
   clock: Clock
   licenseGraceMs: number
 }
@@ -61,7 +65,11 @@ const publicKey = (deps: Pick<LicenseFileRouteDeps, 'licenseSigning'>): Route =>
 const TTL = `ttl must be a whole number of seconds from ${FILE_LIFE.minMs / SECOND} to ${FILE_LIFE.maxMs / SECOND}`
 const Checkout = z.strictObject({
   license_key: licenseKey,
-  fingerprint: fingerprint.optional().describe('The only machine that the file is for; any if absent.'),
+  fingerprint: fingerprint
+    .optional()
+    .describe(
+      'The only machine that the file is for. Absent: any, if the licence is for any number of machines.',
+    ),
   ttl: z
     .int(TTL)
     .min(FILE_LIFE.minMs / SECOND, TTL)
@@ -77,7 +85,7 @@ const checkout = (deps: LicenseFileRouteDeps): Route =>
     tag: 'Licences',
     summary: 'A signed licence file, for a PBX without a way to us',
     description:
-      'The file is a JWS (RFC 7515) signed with Ed25519, which `wakeline license verify`, openssl and any JOSE library check without us. It cannot be called back, so choose a `ttl` that is no longer than needed.',
+      'The file is a JWS (RFC 7515) signed with Ed25519, which `wakeline license verify`, openssl and any JOSE library check without us. It cannot be called back, so choose a `ttl` that is no longer than needed. Of a licence for so many installations it is made for one that is active.',
     auth: deps.offlineAuth,
     body: Checkout,
     replies: [
@@ -95,6 +103,7 @@ const checkout = (deps: LicenseFileRouteDeps): Route =>
       'license_key_required',
       'license_invalid',
       'not_entitled',
+      'license_refused',
       'rate_limited',
       'store_unavailable',
     ],
@@ -102,6 +111,7 @@ const checkout = (deps: LicenseFileRouteDeps): Route =>
       const { licenseSigning, licenseRecords, clock, licenseGraceMs } = deps
       await deps.licenseFiles.take(caller.id)
       const now = clock.now()
+      await mustHoldSeat(deps, caller, fingerprint, now)
       const terms = { fingerprint, now, lifeMs: ttl * SECOND, graceMs: licenseGraceMs }
       const { file, expiresAt } = await createLicenseFile(licenseSigning, caller, terms)
       const expires_at = new Date(expiresAt).toISOString()
@@ -114,3 +124,25 @@ const checkout = (deps: LicenseFileRouteDeps): Route =>
       return { data: { file, expires_at, kid: licenseSigning.kid } }
     },
   })
+
+/** A file works without us, so one that is for no machine in particular would be a seat for everybody. */
+async function mustHoldSeat(
+  { installationStore }: Pick<LicenseFileRouteDeps, 'installationStore'>,
+  license: KeyedLicense,
+  fingerprint: string | undefined,
+  now: number,
+): Promise<void> {
+  if (license.maxInstallations === undefined) return
+  if (fingerprint === undefined) {
+    const sentence =
+      'fingerprint is required: this licence is for so many installations, and a file for one of them'
+    throw new Problem('license_refused', {
+      ...{ code: 'INSTALLATION_NOT_FOUND', sentence, field: 'fingerprint' },
+      extra: { hint: sentence },
+    })
+  }
+  const installation = (await fromStore(installationStore.findMachine(license.id, { fingerprint }))) ?? null
+  // Whether the licence itself is good has been judged, with its grace.
+  const refusal = refusalOf({ license, installation, now, graceMs: Number.POSITIVE_INFINITY })
+  if (refusal) throw refuse('license_refused', refusal)
+}

@@ -8,7 +8,7 @@ import { compactVerify, createLocalJWKSet } from 'jose'
 import { DAY, SECOND } from '../../src/lib/units.ts'
 import { createTenant } from '../../src/license/create-tenant.ts'
 import { canonicalKey } from '../../src/license/license-key.ts'
-import { BACKENDS, startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { BACKENDS, type GatewayOptions, startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const DAY_IN_SECONDS = DAY / SECOND
@@ -16,10 +16,20 @@ const checkout = (gateway: TestGateway, body: unknown, headers: Record<string, s
   gateway.request('POST', '/v1/license/checkout', { body, headers })
 const claimsOf = (file: string) => JSON.parse(Buffer.from(file.split('.')[1] ?? '', 'base64url').toString())
 
+/** A gateway whose customer has a licence for any number of machines, so that no file needs one. */
+async function startUnlimited(options: GatewayOptions) {
+  const gateway = await startTestGateway({ workers: false, ...options })
+  await gateway.context.db('licenses').update({ max_installations: null })
+  return gateway
+}
+
 /** A customer whose licence's row is changed before anybody asks about it, so that no cache has to forget. */
 async function customer(gateway: TestGateway, values: Record<string, unknown>) {
   const { licenseId, licenseKey } = await createTenant(gateway.context, { name: 'other', tier: 'standard' })
-  await gateway.context.db('licenses').where({ id: licenseId }).update(values)
+  await gateway.context
+    .db('licenses')
+    .where({ id: licenseId })
+    .update({ max_installations: null, ...values })
   return { license_key: licenseKey }
 }
 
@@ -43,6 +53,8 @@ describe.each(BACKENDS)('licence files on %s', (backend) => {
     expect(published.text.length).toBeLessThan(4_096)
     const keys = createLocalJWKSet(published.json.data)
 
+    const seat = { license_key: key, hostname: 'pbx1', fingerprint: 'machine-0001' }
+    expect((await gateway.request('POST', '/v1/license/activate', { body: seat })).status).toBe(200)
     const first = await checkout(gateway, { license_key: key, fingerprint: 'machine-0001', ttl: 3_600 })
     expect(first).toMatchObject({ status: 200 })
     const { file, expires_at, kid } = first.json.data
@@ -62,21 +74,52 @@ describe.each(BACKENDS)('licence files on %s', (backend) => {
     expect(Date.parse(expires_at)).toBe(claims.exp * 1_000)
     expect(file).not.toContain(key)
 
-    const second = await checkout(gateway, {}, { 'x-license-key': key })
+    const second = await checkout(gateway, { fingerprint: 'machine-0001' }, { 'x-license-key': key })
     const other = claimsOf(second.json.data.file)
     expect(other.exp - other.iat).toBe(30 * DAY_IN_SECONDS)
     expect(other.jti).not.toBe(claims.jti)
-    expect(other).not.toHaveProperty('fingerprint')
 
     const events = await gateway.context.licenseRecords.events.list(gateway.tenant.licenseId, 10)
     expect(events.filter(({ action }) => action === 'exported')).toMatchObject([
-      { actor: 'pbx', details: { expires_at: second.json.data.expires_at } },
+      { actor: 'pbx', details: { expires_at: second.json.data.expires_at, fingerprint: 'machine-0001' } },
       { actor: 'pbx', details: { expires_at, fingerprint: 'machine-0001' } },
     ])
   })
 
-  test('are refused to a licence without them, a suspended, a revoked and a wrong one', async () => {
+  test('of a licence for so many installations are for one that is active, and no other', async () => {
     await using gateway = await startTestGateway({ backend, workers: false, patient: true })
+    const { licenseKey: license_key } = await createTenant(gateway.context, { name: 'two', tier: 'standard' })
+    const fingerprint = 'machine-0001'
+    const ask = async (machine: object) => {
+      const { status, json } = await checkout(gateway, { license_key, ...machine })
+      return [status, json.code]
+    }
+    expect(await ask({})).toEqual([403, 'INSTALLATION_NOT_FOUND'])
+    expect(await ask({ fingerprint })).toEqual([403, 'INSTALLATION_NOT_FOUND'])
+    const act = (name: string, body: object) =>
+      gateway.request('POST', `/v1/license/${name}`, { body: { license_key, ...body } })
+    const { instance_id } = (await act('activate', { hostname: 'pbx1', fingerprint })).json.data
+    expect(await ask({ fingerprint })).toEqual([200, undefined])
+    expect(await ask({ fingerprint: 'machine-0002' })).toEqual([403, 'INSTALLATION_NOT_FOUND'])
+    expect(await ask({})).toEqual([403, 'INSTALLATION_NOT_FOUND'])
+    await act('deactivate', { instance_id })
+    expect(await ask({ fingerprint })).toEqual([403, 'INSTALLATION_DEACTIVATED'])
+  })
+
+  test('of a licence for any number of machines are for any, or for one', async () => {
+    await using gateway = await startUnlimited({ backend, patient: true })
+    const license_key = gateway.tenant.licenseKey
+    const any = await checkout(gateway, { license_key })
+    expect(claimsOf(any.json.data.file)).not.toHaveProperty('fingerprint')
+    const one = await checkout(gateway, { license_key, fingerprint: 'machine-0001' })
+    expect(claimsOf(one.json.data.file)).toMatchObject({
+      fingerprint: 'machine-0001',
+      max_installations: null,
+    })
+  })
+
+  test('are refused to a licence without them, a suspended, a revoked and a wrong one', async () => {
+    await using gateway = await startUnlimited({ backend, patient: true })
     const now = new Date()
     for (const [values, code] of [
       [{ entitlements: ['calls'] }, 'ENTITLEMENT_MISSING'],
@@ -96,14 +139,14 @@ describe.each(BACKENDS)('licence files on %s', (backend) => {
   })
 
   test('of a licence that has ended lately are good for the rest of its time of grace', async () => {
-    await using gateway = await startTestGateway({ backend, workers: false, patient: true })
+    await using gateway = await startUnlimited({ backend, patient: true })
     const ended = new Date(Date.now() - DAY)
     const { json } = await checkout(gateway, await customer(gateway, { expires_at: ended }))
     expect(Math.abs(Date.parse(json.data.expires_at) - ended.getTime() - 7 * DAY)).toBeLessThan(1_001)
   })
 
   test('refuse bad input by field, and no body whatever makes them fail', async () => {
-    await using gateway = await startTestGateway({ backend, workers: false, env: { RATE_LIMITS: 'off' } })
+    await using gateway = await startUnlimited({ backend, env: { RATE_LIMITS: 'off' } })
     const license_key = gateway.tenant.licenseKey
     for (const [field, values] of Object.entries({
       ttl: [3_599, 90 * DAY_IN_SECONDS + 1, -1, 0, 3_600.5, '3600', null, 1e300, true, []],
@@ -149,7 +192,7 @@ describe.each(BACKENDS)('licence files on %s', (backend) => {
 })
 
 test('openssl verifies a file with the published PEM, and refuses a changed one', async () => {
-  await using gateway = await startTestGateway({ backend: 'postgres', workers: false })
+  await using gateway = await startUnlimited({ backend: 'postgres' })
   await using directory = await temporaryDirectory()
   const path = (name: string) => join(directory.path, name)
   const { json: key } = await gateway.request('GET', '/v1/license/public-key')
@@ -172,7 +215,7 @@ test('openssl verifies a file with the published PEM, and refuses a changed one'
 })
 
 test('files are checked out ten times a minute, and others go on', async () => {
-  await using gateway = await startTestGateway({ backend: 'postgres', workers: false })
+  await using gateway = await startUnlimited({ backend: 'postgres' })
   const body = { license_key: gateway.tenant.licenseKey }
   const answers = await Promise.all(Array.from({ length: 15 }, () => checkout(gateway, body)))
   const refused = answers.filter(({ status }) => status === 429)
@@ -189,9 +232,8 @@ test('an operator may bring a key', async () => {
   const own = generateKeyPairSync('ed25519')
   const LICENSE_SIGNING_KEY_FILE = join(directory.path, 'key.pem')
   await writeFile(LICENSE_SIGNING_KEY_FILE, own.privateKey.export({ format: 'pem', type: 'pkcs8' }))
-  await using gateway = await startTestGateway({
+  await using gateway = await startUnlimited({
     backend: 'postgres',
-    workers: false,
     env: { LICENSE_SIGNING_KEY_FILE },
   })
   const { json } = await checkout(gateway, { license_key: gateway.tenant.licenseKey })

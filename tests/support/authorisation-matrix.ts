@@ -66,7 +66,12 @@ const LICENSED: readonly Line[] = [
   { route: 'GET /v1/license/status', ok: 200 },
   { route: 'GET /v1/license/usage', ok: 200 },
   { route: 'GET /v1/license/installations', ok: 200 },
-  { route: 'POST /v1/license/checkout', ok: 200, body: empty },
+  {
+    route: 'POST /v1/license/checkout',
+    ok: 200,
+    body: ({ customer }) => ({ fingerprint: customer.fingerprint }),
+    foreign: 403,
+  },
   { route: 'POST /v1/license/heartbeat', ok: 200, body: seat, foreign: 404 },
   {
     route: 'POST /v1/license/transfer',

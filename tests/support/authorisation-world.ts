@@ -25,6 +25,7 @@ export interface Customer {
   pbxKey: string
   tenantId: string
   installation: string
+  fingerprint: string
   call: string
   push: string
   webhook: string
@@ -50,7 +51,8 @@ async function givenCustomer(gateway: TestGateway): Promise<Customer> {
   const asPbx = { authorization: `Bearer ${tenant.pbxKey}` }
   const owners = await Promise.all([givenOwner(gateway, tenant), givenOwner(gateway, tenant)])
   const [first] = owners
-  const seat = { hostname: `pbx-${newId()}`, version: '1' }
+  const fingerprint = `machine-${newId()}`
+  const seat = { hostname: `pbx-${newId()}`, version: '1', fingerprint }
   const { instance_id } = await must(
     request('POST', '/v1/license/activate', { body: seat, headers: licensed }),
   )
@@ -69,6 +71,7 @@ async function givenCustomer(gateway: TestGateway): Promise<Customer> {
   return {
     ...tenant,
     installation: instance_id,
+    fingerprint,
     call: call.id,
     push: push.push_id,
     webhook: webhook.id,
