@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { isReservedDataKey } from '../push/providers/payload-content.ts'
 import { CANCEL_CAUSES, PRIVACY_MODES } from '../push/push-kinds.ts'
 
-/** Missing or empty gets the sentence that FlowPBX knows; a wrong type is a broken body to it. */
+/** Missing, null or empty gets the sentence that FlowPBX knows; a wrong type is a broken body to it. */
 const required = (field: string, max: number) =>
   z
     .string({
-      error: (issue) => (issue.input === undefined ? `${field} is required` : 'invalid request body'),
+      error: ({ input }) =>
+        (input ?? undefined) === undefined ? `${field} is required` : 'invalid request body',
     })
     .min(1, `${field} is required`)
     .max(max, `${field} must have at most ${max} characters`)
@@ -28,7 +29,7 @@ export const MAX_TTL_SECONDS = 2_419_200
 const licenseKey = z
   .string({ error: 'invalid request body' })
   .max(256, 'license_key must have at most 256 characters')
-  .optional()
+  .nullish()
   .describe('The licence key; the header X-License-Key does as well.')
 
 /** What every push has. Limits: FCM tokens reach 4096 characters. */

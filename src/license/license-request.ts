@@ -22,7 +22,7 @@ export const keyInBody: KeySource = ({ headers, body }) => {
   if (typeof inBody === 'string' && inBody !== '') return inBody
   const inHeader = headerKey(headers)
   if (inHeader !== undefined) return inHeader
-  if (inBody !== undefined && typeof inBody !== 'string')
+  if ((inBody ?? undefined) !== undefined && typeof inBody !== 'string')
     throw new Problem('invalid_request', { field: 'license_key' })
   throw new Problem('license_key_required', { field: 'license_key' })
 }

@@ -36,6 +36,8 @@ export interface LicenseRouteDeps {
 }
 
 const tag = 'Licences'
+/** Of the contract. */
+const BODY_LIMIT = '1mb'
 const problems = ['license_key_required', 'rate_limited', 'license_store_away'] as const
 
 /** What a PBX asks about its licence. Paths, statuses and sentences are those of FlowPBX; keys beyond it are ours. */
@@ -56,6 +58,7 @@ const validateLicense = (deps: LicenseRouteDeps): Route =>
     auth: createKeyAuth(deps, keyInBody),
     signer: signedFor(deps, keyInBody),
     body: ValidateRequest,
+    bodyLimit: BODY_LIMIT,
     replies: [{ status: 200, description: 'It is good.', schema: ValidAnswer }],
     problems: [...problems, 'license_not_found', 'license_refused'],
     async handler({ body, caller, setHeader }) {
@@ -84,6 +87,7 @@ const activateLicense = (deps: LicenseRouteDeps): Route =>
     auth: createKeyAuth(deps, keyInBody),
     signer: signedFor(deps, keyInBody),
     body: ActivateRequest,
+    bodyLimit: BODY_LIMIT,
     replies: [{ status: 200, description: 'The machine has a seat.', schema: ActivatedAnswer }],
     problems: [...problems, 'activation_refused', 'seats_taken'],
     async handler({ body, caller, setHeader }) {

@@ -7,12 +7,13 @@ import { ENTITLEMENTS } from './tiers.ts'
 /** Letters that show: no spaces, no control characters, no halves of a surrogate pair. */
 const VISIBLE = /^[^\p{C}\p{Z}]*$/u
 
+/** What is null is missing, as Go has it. */
 const text = (missing: string) =>
-  z.string({ error: (issue) => (issue.input === undefined ? missing : 'invalid request body') })
+  z.string({ error: ({ input }) => ((input ?? undefined) === undefined ? missing : 'invalid request body') })
 
 export const licenseKey = text('invalid request body')
   .max(MAX_KEY_LENGTH, `license_key must have at most ${MAX_KEY_LENGTH} characters`)
-  .optional()
+  .nullish()
   .describe('The licence key; the header X-License-Key does as well.')
 
 const HOSTNAME = 'hostname must have 1 to 255 visible characters'
@@ -74,7 +75,10 @@ export const ActivateRequest = z
   .strictObject({
     license_key: licenseKey,
     hostname,
-    version: version.default(''),
+    version: version
+      .nullish()
+      .transform((text) => text ?? '')
+      .describe('Of the PBX.'),
     fingerprint: fingerprint.optional(),
     nonce,
   })

@@ -196,7 +196,7 @@ describe.each(BACKENDS)('installations on %s', (backend) => {
       ['activate', { hostname: 'a\0b' }, HOSTNAME, 'hostname'],
       ['activate', { hostname: 'a\ud800' }, HOSTNAME, 'hostname'],
       ['activate', { hostname: 5 }, BODY, 'hostname'],
-      ['activate', { hostname: null }, BODY, 'hostname'],
+      ['activate', { hostname: null }, 'hostname is required', 'hostname'],
       ['activate', { hostname: 'a', version: 'x'.repeat(65) }, VERSION, 'version'],
       ['activate', { hostname: 'a', version: '1\n2' }, VERSION, 'version'],
       ['activate', { hostname: 'a', version: 1 }, BODY, 'version'],

@@ -91,8 +91,9 @@ describe.each(BACKENDS)('the licence server on %s', (backend) => {
         ['{}', 400, 'license_key is required', 'license_key_required'],
         ['[]', 400, 'license_key is required', 'license_key_required'],
         ['{"license_key":""}', 400, 'license_key is required', 'license_key_required'],
+        ['{"license_key":null}', 400, 'license_key is required', 'license_key_required'],
         ['{"license_key":5}', 400, 'invalid request body', 'invalid_request'],
-        [`{"license_key":"${'x'.repeat(70_000)}"}`, 413, 'request body too large', 'body_too_large'],
+        [`{"license_key":"${'x'.repeat(1_100_000)}"}`, 413, 'request body too large', 'body_too_large'],
       ]
       for (const [body, code, error, name] of faults) {
         const answer = await post(path, body)
@@ -100,6 +101,31 @@ describe.each(BACKENDS)('the licence server on %s', (backend) => {
         expect(answer.json).toMatchObject({ data: null, error, code: name })
       }
     })
+  })
+
+  test('takes bodies of a megabyte, and null for what is not said', async () => {
+    const { licenseKey: license_key } = await customer()
+    const blanks = ' '.repeat(1_000_000)
+    const large = await validate(`{"license_key":"${license_key}"${blanks}}`)
+    expect(large.json.data.valid).toBe(true)
+    expect((await validate({ license_key: null }, { 'x-license-key': license_key })).json.data.valid).toBe(
+      true,
+    )
+    const seat = { license_key, hostname: 'pbx1', version: null }
+    expect((await post('activate', seat)).json.data.instance_id).toEqual(expect.any(String))
+    expect((await post('activate', { license_key, hostname: null })).json.error).toBe('hostname is required')
+    expect((await gateway.push({ license_key, push_token: null })).json.error).toBe('push_token is required')
+  })
+
+  test('differs from the contract where the docs say so', async () => {
+    const { licenseKey: license_key } = await customer()
+    const body = JSON.stringify({ license_key })
+    const latin = await validate(body, { 'content-type': 'application/json; charset=latin1' })
+    expect([latin.status, latin.json.code]).toEqual([415, 'unsupported_media_type'])
+    expect((await validate({ License_Key: license_key })).json.code).toBe('license_key_required')
+    expect((await validate(`${body}}`)).status).toBe(400)
+    for (const hostname of ['two words', 'x'.repeat(256), 'nul\0'])
+      expect((await post('activate', { license_key, hostname })).json.field).toBe('hostname')
   })
 
   describe('POST /v1/license/validate (A.2)', () => {
