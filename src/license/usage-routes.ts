@@ -29,8 +29,14 @@ const LANES = ['calls', 'messages'] as const satisfies Lane[]
 
 const LaneUsage = z
   .object({
-    used: z.int().describe('Today, over all nodes; those that were refused are not counted.'),
-    refused: z.int().describe('Today. Written down every few seconds.'),
+    used: z
+      .int()
+      .describe(
+        'Today, over all nodes: what the limits of the licence let pass, also when something else refused it then.',
+      ),
+    refused: z
+      .int()
+      .describe('Today: what the limits of the licence did not let pass. Written down every few seconds.'),
     limit: z.int(),
     remaining: z.int(),
     resets_at: z.string().describe('The next midnight UTC.'),
