@@ -10,7 +10,9 @@ const isPlain = (text: string): boolean => !text.includes('\0') && text.isWellFo
 
 const text = (field: string, most: number) =>
   z
-    .string(`${field} is required`)
+    .string({
+      error: ({ input }) => (input === undefined ? `${field} is required` : `${field} must be text`),
+    })
     .min(1, `${field} must not be empty`)
     .refine((value) => lengthOf(value) <= most, `${field} must be at most ${most} characters`)
     .refine(isPlain, `${field} must be plain text`)
