@@ -1,5 +1,5 @@
+import { aimPush } from '../devices/aim-push.ts'
 import type { AlertToken } from '../devices/alert-token-store.ts'
-import { tokenContext } from '../devices/register-device.ts'
 import { derivedId } from '../lib/ids.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { DAY } from '../lib/units.ts'
@@ -30,21 +30,10 @@ export function makeNotice(
     kind: 'message',
     content: { messageId, conversationId, text: '' },
     subject: { extensionId, message: { id: messageId, conversationId, seq: facts.message.seq, eventSeq } },
-    ...aim(keyring, token),
+    ...aimPush(keyring, token),
+    extension: token.extension,
     privacy,
     acceptedAt: now,
     expiresAt: now + NOTICE_TTL_MS,
   }
 }
-
-/** Which phone, by which provider. */
-export const aim = (keyring: Keyring, token: AlertToken) => ({
-  provider: token.kind === 'apns' ? ('apns' as const) : ('fcm' as const),
-  environment: token.environment,
-  appId: token.appId,
-  tokenKind: token.kind,
-  token: keyring.open(token.tokenSealed, tokenContext(token.tokenHash)),
-  tokenHash: token.tokenHash,
-  deviceId: token.deviceId,
-  extension: token.extension,
-})

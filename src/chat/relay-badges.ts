@@ -1,3 +1,4 @@
+import { aimPush } from '../devices/aim-push.ts'
 import type { AlertToken } from '../devices/alert-token-store.ts'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/ids.ts'
@@ -9,7 +10,6 @@ import type { MessageLanePush } from '../push/push.ts'
 import type { Privacy } from '../push/push-kinds.ts'
 import { sealPush } from '../push/sealed-push.ts'
 import type { EnqueueMessages } from '../push/submit-message.ts'
-import { aim } from './make-notice.ts'
 import type { NoticeAllowance } from './notice-allowance.ts'
 import type { DueBadge, OutboxStore } from './outbox-store.ts'
 import type { RelayStore } from './relay-store.ts'
@@ -64,7 +64,8 @@ function makeBadges(
         // Counted when it is sent.
         content: { badge: 0, cleared: conversationIds.slice(-MOST_CLEARED) },
         subject: { extensionId },
-        ...aim(keyring, token),
+        ...aimPush(keyring, token),
+        extension: token.extension,
         privacy,
         acceptedAt: now,
         expiresAt: now + TTL_MS,

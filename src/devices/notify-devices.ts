@@ -9,8 +9,8 @@ import type { Events } from '../observability/events.ts'
 import type { MessageLanePush, PushOf } from '../push/push.ts'
 import type { MessageLaneKind, Privacy, PushContents } from '../push/push-kinds.ts'
 import type { SubmitMessage } from '../push/submit-message.ts'
+import { aimPush } from './aim-push.ts'
 import type { AlertToken, AlertTokenStore } from './alert-token-store.ts'
-import { tokenContext } from './register-device.ts'
 
 /** What the devices of an extension are told. */
 export type Notice = {
@@ -91,13 +91,7 @@ function toPush(
     tenantId,
     kind,
     content,
-    provider: token.kind === 'apns' ? 'apns' : 'fcm',
-    environment: token.environment,
-    appId: token.appId,
-    tokenKind: token.kind,
-    token: keyring.open(token.tokenSealed, tokenContext(token.tokenHash)),
-    tokenHash: token.tokenHash,
-    deviceId: token.deviceId,
+    ...aimPush(keyring, token),
     extension: token.extension,
     privacy,
     acceptedAt,

@@ -1,5 +1,5 @@
+import { aimPush, providerOf } from '../devices/aim-push.ts'
 import type { CallToken } from '../devices/phone-store.ts'
-import { tokenContext } from '../devices/register-device.ts'
 import { callUuid, derivedId } from '../lib/ids.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import type { PushOf } from '../push/push.ts'
@@ -79,14 +79,8 @@ function toPush(
     tenantId: call.tenantId,
     ...(licenseId !== undefined && { licenseId }),
     kind: 'call',
-    provider: providerOf(token.kind),
-    environment: token.environment,
-    appId: token.appId,
-    tokenKind: token.kind,
+    ...aimPush(keyring, token),
     privacy,
-    token: keyring.open(token.tokenSealed, tokenContext(token.tokenHash)),
-    tokenHash: token.tokenHash,
-    deviceId: token.deviceId,
     extension: call.extension,
     content: {
       callId: call.callId,
@@ -98,5 +92,3 @@ function toPush(
     expiresAt: call.expiresAt,
   }
 }
-
-const providerOf = (kind: CallToken['kind']) => (kind === 'apns_voip' ? 'apns' : 'fcm')
