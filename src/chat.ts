@@ -91,6 +91,7 @@ export function createChat(core: ChatDeps) {
     sendMessage: createSendMessage({ ...shared, sendStore: createSendStore(db) }),
     changeConversations: createChangeConversations(shared),
     changeMessages: createChangeMessages(shared),
+    eventWaits,
     chatSync: createSync({ ...shared, eventWaits }),
   }
 }
