@@ -1,5 +1,12 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { StartError } from '../lib/start-error.ts'
 import { SECOND } from '../lib/units.ts'
 
@@ -10,12 +17,26 @@ export interface HttpServer {
   close(ms: number): Promise<void>
 }
 
-/** Listens. Rejects with StartError when the port is taken or not allowed; the sentence names `portVariable`. */
+/** Takes a connection over that is to become a WebSocket, or refuses it by itself. `head` is what came after the request. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+interface ListenOptions {
+  host: string
+  port: number
+  /** Named by the sentence of a StartError. */
+  portVariable: string
+  /** Without it, who asks for a WebSocket is answered as anybody else. */
+  upgrade?: Upgrade
+}
+
+/** Listens. Rejects with StartError when the port is taken or not allowed. */
 export async function listen(
   handler: RequestListener,
-  { host, port, portVariable }: { host: string; port: number; portVariable: string },
+  { host, port, portVariable, upgrade }: ListenOptions,
 ): Promise<HttpServer> {
-  const server = createServer(handler)
+  // Other protocols that a client would like better (curl offers HTTP/2 so) are no reason to refuse what it asks for.
+  const server = createServer({ shouldUpgradeCallback: upgrade ? isForWebSocket : () => false }, handler)
+  if (upgrade) server.on('upgrade', upgrade)
   const answering = new Set<ServerResponse>()
   server.on('request', (_request, response: ServerResponse) => {
     answering.add(response)
@@ -42,6 +63,9 @@ export async function listen(
     close: (ms) => closeWithin(server, { answering, sockets }, ms),
   }
 }
+
+const isForWebSocket = ({ headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket'
 
 function explain(error: NodeJS.ErrnoException, host: string, port: number, variable: string): Error {
   if (error.code === 'EADDRINUSE') {
@@ -72,7 +96,10 @@ async function closeWithin(
   server.closeIdleConnections()
   // Browsers and pools connect ahead; Node counts such a connection as busy until its first request.
   for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
-  const timer = setTimeout(() => server.closeAllConnections(), ms)
+  // Node does not count among its connections what has become a WebSocket.
+  const timer = setTimeout(() => {
+    for (const socket of sockets) socket.destroy()
+  }, ms)
   await closed
   clearTimeout(timer)
 }
