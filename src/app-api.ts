@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { createAppAuth } from './app/app-auth.ts'
 import { createSignAppToken } from './app/app-token.ts'
+import { createLiveSessionStore } from './app/live-session-store.ts'
 import { createLogin } from './app/login.ts'
 import { createLoginCounts } from './app/login-counts.ts'
 import { createLoginDoor } from './app/login-door.ts'
@@ -42,6 +43,7 @@ export function createAppApi(core: AppApiDeps) {
   const { db, clock, keyring, counters, appTokenSecrets } = core
   const stores = {
     appSessions: createSessionStore(db),
+    liveSessions: createLiveSessionStore(db),
     profiles: createProfileStore(db),
     tenantSettings: createTenantSettingsStore(db),
     logins: createLoginStore(db),

@@ -2,7 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import { Passport, type Strategy as PassportStrategy } from 'passport'
 import { Strategy } from 'passport-jwt'
 import { z } from 'zod'
-import type { AppCaller } from '../http/app-caller.ts'
+import type { AppTokenHolder } from '../http/app-caller.ts'
 import type { AuthScheme } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import { toError } from '../lib/error.ts'
@@ -42,7 +42,7 @@ export function createAppAuth({
   appTokenSecrets,
   clock,
   events,
-}: AppAuthDeps): AuthScheme<AppCaller> {
+}: AppAuthDeps): AuthScheme<AppTokenHolder> {
   const readToken = createReadToken(appTokenSecrets, clock)
   return {
     name: 'app',
@@ -66,7 +66,7 @@ export function createAppAuth({
           .touch(caller.sessionId, now)
           .catch((error: unknown) => events.backgroundError('app-sessions', toError(error)))
       }
-      return caller
+      return { ...caller, tokenExpiresAt: new Date(claims.exp * SECOND) }
     },
   }
 }

@@ -8,3 +8,8 @@ export interface AppCaller {
   /** The device that logged in, when the app said so. */
   deviceKey?: string
 }
+
+/** With the moment at which the token ends that he has shown. */
+export interface AppTokenHolder extends AppCaller {
+  tokenExpiresAt: Date
+}
