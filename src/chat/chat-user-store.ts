@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { userIdOf } from './chat.ts'
+import { type Person, userIdOf } from './chat.ts'
 
 /** Extensions that take part in chat; a row comes with the first conversation. */
 export function createChatUserStore(db: Knex) {
@@ -39,6 +39,16 @@ export function createChatUserStore(db: Knex) {
         [tenantId, [...numbers], tenantId, [...userIds]],
       )
       return new Map(rows.map(({ name, id }) => [name, id]))
+    },
+
+    /** Whom clients mean by these UUIDs; unknown ones are missing. */
+    async people(tenantId: string, userIds: readonly string[]): Promise<Person[]> {
+      const { rows } = await db.raw<{ rows: Person[] }>(
+        `SELECT u.extension_id AS "extensionId", e.number FROM chat_users u JOIN extensions e ON e.id = u.extension_id
+         WHERE u.tenant_id = ? AND u.user_id = ANY (?::uuid[])`,
+        [tenantId, [...userIds]],
+      )
+      return rows
     },
   }
 }

@@ -20,6 +20,11 @@ export interface ChatCaller {
   deviceKey?: string
 }
 
+export interface Person {
+  extensionId: number
+  number: string
+}
+
 /** More people than this are no conversation any more, and each message is a row for each of them. */
 export const MAX_PARTICIPANTS = 500
 /** Characters of one message, as people count them; far above what is typed, far below what would hurt. */

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { ChatMessage, ConversationKind, NotifyMode, ParticipantRole } from './chat.ts'
+import type { ChatMessage, ConversationKind, NotifyMode, ParticipantRole, Person } from './chat.ts'
 import type { Owned } from './conversation-store.ts'
 import { type MessageRow, PREFIXED_MESSAGE, toMessage } from './message-row.ts'
 
@@ -107,17 +107,28 @@ export function createConversationListStore(db: Knex) {
       return rows.map((row) => row.extension_id)
     },
 
-    /** The people with whom somebody talks alone, the last first. */
-    async peers({ tenantId, extensionId }: Owned, limit: number): Promise<number[]> {
-      const { rows } = await db.raw<{ rows: { extension_id: number }[] }>(
-        `SELECT o.extension_id FROM participants p
-         JOIN conversations c ON c.id = p.conversation_id AND c.tenant_id = ? AND c.kind = 'direct'
-         JOIN participants o ON o.conversation_id = p.conversation_id AND o.extension_id <> p.extension_id AND o.left_at IS NULL
-         WHERE p.extension_id = ? AND p.left_at IS NULL
-         ORDER BY c.last_message_at DESC NULLS LAST LIMIT ?`,
-        [tenantId, extensionId, limit],
+    /** The people with whom each talks alone, the last first; those who talk with nobody are missing. */
+    async peers(owners: readonly Owned[], limit: number): Promise<Map<number, Person[]>> {
+      const { rows } = await db.raw<{ rows: (Person & { owner: number })[] }>(
+        `SELECT a.extension_id AS owner, peer.id AS "extensionId", peer.number
+         FROM unnest(?::uuid[], ?::bigint[]) AS a (tenant_id, extension_id)
+         CROSS JOIN LATERAL (
+           SELECT e.id, e.number FROM participants p
+           JOIN conversations c ON c.id = p.conversation_id AND c.tenant_id = a.tenant_id AND c.kind = 'direct'
+           JOIN participants o ON o.conversation_id = p.conversation_id AND o.extension_id <> p.extension_id AND o.left_at IS NULL
+           JOIN extensions e ON e.id = o.extension_id
+           WHERE p.extension_id = a.extension_id AND p.left_at IS NULL
+           ORDER BY c.last_message_at DESC NULLS LAST LIMIT ?
+         ) peer`,
+        [owners.map(({ tenantId }) => tenantId), owners.map(({ extensionId }) => extensionId), limit],
       )
-      return rows.map((row) => row.extension_id)
+      const byOwner = Map.groupBy(rows, ({ owner }) => owner)
+      return new Map(
+        [...byOwner].map(([owner, peers]) => [
+          owner,
+          peers.map(({ extensionId, number }) => ({ extensionId, number })),
+        ]),
+      )
     },
   }
 }

@@ -43,6 +43,29 @@ export function createReceiptStore(db: Knex) {
       }),
 
     /**
+     * Everything up to a message has come to somebody, whichever of his clients says so; to be told once. Undefined when it is not his
+     * conversation.
+     */
+    deliver: (
+      caller: ChatCaller,
+      conversationId: string,
+      upTo: number,
+      now: Date,
+    ): Promise<NumberedEvent[] | undefined> =>
+      db.transaction(async (trx) => {
+        const place = await lockPlace(trx, caller, conversationId)
+        if (!place) return undefined
+        const news = await delivered(
+          trx,
+          caller,
+          place,
+          { conversationId, seq: Math.min(upTo, place.last_seq) },
+          now,
+        )
+        return createUserEventStore(trx).append(news, now)
+      }),
+
+    /**
      * The phone of the caller has all events up to this one. What it got of others is told to them the first time that one of his
      * phones has it. A caller without a registered phone acks nothing.
      */
@@ -52,11 +75,7 @@ export function createReceiptStore(db: Knex) {
         const news: NewEvent[] = []
         for (const { conversation_id: conversationId, seq: upTo } of gained) {
           const place = await lockPlace(trx, caller, conversationId)
-          if (!place || place.last_delivered_seq >= upTo) continue
-          await move(trx, caller.extensionId, conversationId, { seq: upTo, readNow: false })
-          await note(trx, caller.extensionId, conversationId, 'delivered', upTo, now)
-          const told = { conversationId, before: place.last_delivered_seq, seq: upTo, now }
-          news.push(...(await receiptsFor(trx, caller, 'message.delivered', told)))
+          if (place) news.push(...(await delivered(trx, caller, place, { conversationId, seq: upTo }, now)))
         }
         return createUserEventStore(trx).append(news, now)
       }),
@@ -83,6 +102,20 @@ async function lockPlace(
     [tenantId, conversationId, extensionId],
   )
   return rows[0]
+}
+
+/** What others are told of it, if it is news. */
+async function delivered(
+  trx: Knex,
+  caller: ChatCaller,
+  { last_delivered_seq: before }: Place,
+  { conversationId, seq }: { conversationId: string; seq: number },
+  now: Date,
+): Promise<NewEvent[]> {
+  if (seq <= before) return []
+  await move(trx, caller.extensionId, conversationId, { seq, readNow: false })
+  await note(trx, caller.extensionId, conversationId, 'delivered', seq, now)
+  return receiptsFor(trx, caller, 'message.delivered', { conversationId, before, seq, now })
 }
 
 async function move(

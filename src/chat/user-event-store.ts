@@ -27,6 +27,9 @@ export interface Since {
   limit: number
 }
 
+/** Events in which a message is looked for: they have no index by it, and nobody acknowledges what is long past. */
+const REACH = 5_000
+
 /**
  * What each extension has to be told. Its events are numbered by a row of its own that is locked until the transaction ends, so they
  * become visible in the order of their numbers: who has read up to n misses nothing that is at or below n. Whoever appends events has
@@ -62,6 +65,17 @@ export function createUserEventStore(db: Knex) {
         if (row.seq !== null) page.events.push(toEvent(row, row.seq))
       }
       return asked.map((_, index) => pages.get(index + 1))
+    },
+
+    /** By message: the number of the event that told of it, if it is among the last thousands. */
+    async seqsOf(extensionId: number, messageIds: readonly string[]): Promise<Map<string, number>> {
+      const { rows } = await db.raw<{ rows: { message_id: string; seq: number }[] }>(
+        `SELECT message_id, seq FROM user_events
+         WHERE extension_id = :extensionId AND type = 'message.created' AND message_id = ANY (CAST(:messageIds AS uuid[]))
+           AND seq > (SELECT sync_seq FROM chat_users WHERE extension_id = :extensionId) - :reach`,
+        { extensionId, messageIds: [...messageIds], reach: REACH },
+      )
+      return new Map(rows.map((row) => [row.message_id, row.seq]))
     },
 
     /** The number of the last event before a moment: for who knows only when he was here last. */
