@@ -3,6 +3,7 @@ import type { Presence } from '../devices/presence.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Keyring } from '../lib/keyring.ts'
 import { Problem } from '../lib/problem.ts'
+import type { CallNews } from './call-news.ts'
 import type { CallSignals } from './call-signals.ts'
 import type { MobileRegistration } from './call-wake.ts'
 import { tokensOfContact, withoutTokens } from './contact.ts'
@@ -22,6 +23,7 @@ export interface RegistrationReport {
 export function createReportRegistration(deps: {
   tokens: DeviceTokenStore
   calls: CallSignals
+  callNews: CallNews
   presence: Presence
   keyring: Keyring
   clock: Clock
@@ -43,6 +45,7 @@ export function createReportRegistration(deps: {
     await deps.calls.register(tenantId, report.extension, registration).catch((cause: unknown) => {
       throw new Problem('queue_unavailable', { retryAfter: 1, cause })
     })
+    deps.callNews.registered(tenantId, report.extension, registration)
     // After the call that may wait for it.
     await deps.presence.note(tenantId, report)
     return { counts: true }

@@ -7,6 +7,7 @@ import type { RateLimit } from '../limits/rate-limits.ts'
 import type { TenantAllowance, TenantPushes } from '../limits/tenant-pushes.ts'
 import type { Events } from '../observability/events.ts'
 import type { CallEvents } from './call-events.ts'
+import type { CallNews } from './call-news.ts'
 import { type CallPushDeps, type CallRequest, newCall, pushAll } from './call-pushes.ts'
 import type { CallSignals } from './call-signals.ts'
 import { type CallPush, type CallWake, freshContacts, outcomeOf } from './call-wake.ts'
@@ -14,6 +15,7 @@ import type { Hold, HoldResult } from './hold.ts'
 
 export interface WakeCallDeps extends CallPushDeps {
   phones: PhoneStore
+  callNews: CallNews
   hold: Hold
   callEvents: CallEvents
   extensionCalls: RateLimit
@@ -94,7 +96,10 @@ export function createWakeCall(deps: WakeCallDeps) {
     /** The caller hung up, or somebody declined: every hold of the call ends. */
     async end(tenantId: string, id: string, kind: 'cancelled' | 'declined'): Promise<void> {
       const call = await findOwn(calls, tenantId, id)
-      await reachable('queue_unavailable', calls.end(call.id, { kind, at: clock.now() }))
+      deps.callNews.ended(
+        call,
+        await reachable('queue_unavailable', calls.end(call.id, { kind, at: clock.now() })),
+      )
     },
   }
 }
@@ -121,7 +126,7 @@ async function startLimited(
   call: CallWake,
   allowance: TenantAllowance,
 ): Promise<CallWake> {
-  const { calls, extensionCalls } = deps
+  const { calls, callNews, extensionCalls } = deps
   const { tenantId, extension } = call
   const joined = async (refusal: unknown): Promise<CallWake> => {
     const known = await calls.find(call.id)
@@ -143,7 +148,8 @@ async function startLimited(
   const pushes = licenseIds.map((licenseId, i) => ({ ...(call.pushes[i] as CallPush), licenseId }))
   const allowed = { ...call, pushes }
   const stored = await calls.start(allowed)
-  if (stored !== allowed) {
+  if (stored === allowed) callNews.started(call)
+  else {
     extensionCalls.giveBack(tenantId, extension)
     allowance.giveBack(licenseIds)
   }
