@@ -15,6 +15,7 @@ import { conversationRoutes } from './chat/conversation-routes.ts'
 import { messageRoutes } from './chat/message-routes.ts'
 import { participantRoutes } from './chat/participant-routes.ts'
 import { pushSettingsRoutes } from './chat/push-settings-routes.ts'
+import { ticketRoutes } from './chat/realtime/ticket-routes.ts'
 import { syncRoutes } from './chat/sync-routes.ts'
 import type { Context } from './context.ts'
 import { gatewayRoutes } from './gateway/gateway-routes.ts'
@@ -87,6 +88,7 @@ const featureRoutes = (context: Context): Route[] => [
   ...directoryRoutes(context),
   ...pushTokenRoutes(context),
   ...deviceRoutes(context),
+  ...ticketRoutes(context),
   ...voicemailBoxRoutes(context),
   ...pbxVoicemailRoutes(context),
   ...appVoicemailRoutes(context),

@@ -14,6 +14,8 @@ import { createNoticeAllowance } from './chat/notice-allowance.ts'
 import { createNoticeFactsStore } from './chat/notice-facts-store.ts'
 import { createOutboxStore } from './chat/outbox-store.ts'
 import { createPushSettingsStore } from './chat/push-settings-store.ts'
+import { REALTIME_SETTINGS, type RealtimeSettings } from './chat/realtime/realtime-settings.ts'
+import { createTickets } from './chat/realtime/tickets.ts'
 import { createReceiptStore } from './chat/receipt-store.ts'
 import { createRecheck } from './chat/recheck.ts'
 import { createRecheckStore } from './chat/recheck-store.ts'
@@ -51,6 +53,7 @@ interface ChatDeps {
   unreadCount: UnreadCount
   /** Aborts when the process must stop waiting for anything. */
   stopping: AbortController
+  realtimeSettings?: Partial<RealtimeSettings> | undefined
 }
 
 /** Wires chat: conversations, what each has to be told, and the pushes that follow from it. */
@@ -93,5 +96,7 @@ export function createChat(core: ChatDeps) {
     changeMessages: createChangeMessages(shared),
     eventWaits,
     chatSync: createSync({ ...shared, eventWaits }),
+    realtimeSettings: { ...REALTIME_SETTINGS, ...core.realtimeSettings },
+    tickets: createTickets(core),
   }
 }

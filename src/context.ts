@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
 import { createAppApi } from './app-api.ts'
+import type { RealtimeSettings } from './chat/realtime/realtime-settings.ts'
 import { createChat, createChatRecheck } from './chat.ts'
 import type { Config, Secrets } from './config/config.ts'
 import { openDatabase } from './db/database.ts'
@@ -24,6 +25,7 @@ import { createOperatorAuth } from './operator/operator-auth.ts'
 import { createOperatorSessionStore } from './operator/operator-session-store.ts'
 import { createOperatorStore } from './operator/operator-store.ts'
 import { createCallEvents } from './pbx/call-events.ts'
+import { createCallNews } from './pbx/call-news.ts'
 import { createCallSignals } from './pbx/call-signals.ts'
 import { createCallWatches } from './pbx/call-watch.ts'
 import { createHold } from './pbx/hold.ts'
@@ -42,6 +44,7 @@ import { createPushLog } from './push/push-log.ts'
 import { createPushLogStore } from './push/push-log-store.ts'
 import { openPushHistory } from './push-history.ts'
 import { openJobQueues } from './queue/job-queues.ts'
+import { createExtensionNews } from './signals/extension-news.ts'
 import { withLocalFallback } from './signals/local-fallback.ts'
 import { openTransport } from './transport.ts'
 import { createUnreadCount } from './unread-count.ts'
@@ -60,6 +63,8 @@ export interface Overrides {
   providers?: Readonly<Record<Provider, PushProvider>>
   /** How long the counters of limits may take, for tests that need them to be exact on a busy machine. */
   counterAnswerMs?: number
+  /** How often sockets are looked at, for tests that cannot wait. */
+  realtimeSettings?: Partial<RealtimeSettings>
 }
 
 /**
@@ -134,6 +139,7 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
     ...webhooks,
     ...createLimiting({ ...base, announce }, releaser),
     ...openPushHistory(databaseUrl, config, releaser),
+    realtimeSettings: overrides.realtimeSettings,
     appIds: secrets.apps.map(({ id }) => id),
     appTokenSecrets: secrets.appTokenSecrets ?? ([keyring.appTokenSecret] as const),
     licenseSigning: createLicenseSigning({
@@ -168,6 +174,9 @@ function createFeatures(core: Core, releaser: Releaser) {
   const onError = (error: unknown) => events.backgroundError('key-cache', error as Error)
   const calls = createCallSignals(shared.callSignals, shared.outcomes)
   const onHoldError = (error: Error) => events.backgroundError('hold', error)
+  const onNewsError = (error: Error) => events.backgroundError('extension-news', error)
+  const extensionNews = createExtensionNews(shared.callSignals, onNewsError)
+  const callNews = createCallNews({ calls, signals: shared.callSignals, extensionNews, onError: onNewsError })
   const waiting = { calls, clock, stopping: stopping.signal, onError: onHoldError }
   const watches = createCallWatches(waiting)
   const hold = createHold({ watches, clock, onError: onHoldError })
@@ -187,11 +196,12 @@ function createFeatures(core: Core, releaser: Releaser) {
     operatorAuth: createOperatorAuth({ operatorSessions, keyring, clock }),
     passwords,
     hold,
+    extensionNews,
     pbxAuth: createPbxAuth({ pbxKeys, keyring, addressGuard: core.addressGuard, onError }),
     gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs, privacy: config.pushPrivacy }),
-    reportRegistration: createReportRegistration({ ...shared, ...known, calls }),
+    reportRegistration: createReportRegistration({ ...shared, ...known, calls, callNews }),
     wakeCall: createWakeCall({
-      ...{ ...shared, ...known, ...licensing },
+      ...{ ...shared, ...known, ...licensing, callNews },
       ...{ calls, hold, callEvents, privacy: config.pushPrivacy },
     }),
   }

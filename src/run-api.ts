@@ -2,6 +2,7 @@ import { createApi } from './api.ts'
 import type { Context } from './context.ts'
 import { listen } from './http/server.ts'
 import { startMetricsServer } from './operator/metrics-server.ts'
+import { openRealtime } from './realtime.ts'
 
 export interface RunningApi {
   url: string
@@ -14,17 +15,18 @@ export interface RunningApi {
 export async function runApi(context: Context): Promise<RunningApi> {
   const { config, hold, stopping } = context
   const metrics = await startMetricsServer(context)
-  const server = await listen(createApi(context), { ...config.http, portVariable: 'PORT' }).catch(
-    async (error: unknown) => {
-      await metrics.close(0)
-      throw error
-    },
-  )
+  const realtime = openRealtime(context)
+  const options = { ...config.http, portVariable: 'PORT', upgrade: realtime.upgrade }
+  const server = await listen(createApi(context), options).catch(async (error: unknown) => {
+    await realtime.close()
+    await metrics.close(0)
+    throw error
+  })
   return {
     url: server.url,
     metricsUrl: metrics.url,
     async close(ms) {
-      const closing = server.close(ms)
+      const closing = Promise.all([server.close(ms), realtime.close()])
       // Most holds end by themselves within 5 s; the others are told `timeout` so that the PBX can go on.
       const patience = setTimeout(() => stopping.abort(), Math.max(0, ms - 1_000))
       if (hold.waiting() === 0) stopping.abort()

@@ -119,12 +119,14 @@ export const PROBLEMS = {
   login_locked: { status: 429, sentence: 'too many failed logins' },
   too_many_waiting: { status: 429, sentence: 'too many requests wait for events' },
   too_many_holds: { status: 429, sentence: 'too many held calls' },
+  too_many_sockets: { status: 429, sentence: 'the extension has as many sockets as it may have' },
   internal: { status: 500, sentence: 'internal error' },
   license_store_away: { status: 500, sentence: 'internal error', codes: ['store_unavailable'] },
   audio_missing: { status: 500, sentence: 'audio file not found' },
   push_failed: { status: 502, sentence: 'push delivery failed' },
   queue_unavailable: { status: 503, sentence: 'the push queue cannot be reached' },
   storage_unavailable: { status: 503, sentence: 'the file storage cannot be reached' },
+  sockets_unavailable: { status: 503, sentence: 'this node takes no more sockets' },
   store_unavailable: { status: 503, sentence: 'the database cannot be reached' },
 } as const satisfies Record<string, { status: number; sentence: string; codes?: readonly string[] }>
 

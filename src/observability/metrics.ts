@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { realtimeMetrics } from './realtime-metrics.ts'
 
 /** From a push that rings at once to one that the PBX has given up on. */
 const CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 7.5, 10, 30]
@@ -15,6 +16,7 @@ export function createMetrics() {
     ...callMetrics(registers),
     ...limitMetrics(registers),
     ...backgroundMetrics(registers),
+    ...realtimeMetrics(registers),
   }
 }
 export type Metrics = ReturnType<typeof createMetrics>

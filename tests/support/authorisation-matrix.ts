@@ -165,6 +165,7 @@ const PBX: readonly Line[] = [
 ]
 
 const APP: readonly Line[] = [
+  { route: 'POST /api/v1/app/realtime/ticket', ok: 200 },
   { route: 'GET /api/v1/app/me', ok: 200 },
   { route: 'PUT /api/v1/app/me', ok: 200, body: () => ({ dnd: true }) },
   { route: 'GET /api/v1/app/history', ok: 200 },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
+import type { RealtimeSettings } from '../../src/chat/realtime/realtime-settings.ts'
 import { type Backend, loadConfig } from '../../src/config/config.ts'
 import { type Context, createContext } from '../../src/context.ts'
 import { newId } from '../../src/lib/ids.ts'
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   logger?: Logger
   /** API processes' worth of contexts over the same stores. */
   nodes?: number
+  /** How often sockets are looked at, for who cannot wait. */
+  realtimeSettings?: Partial<RealtimeSettings>
   /** Limits are exact, however busy the machine is: nobody gives the counters up. */
   patient?: true
   /** Of the tenant's licence, beyond those of its tier. */
@@ -59,16 +62,17 @@ export async function startTestGateway(options: GatewayOptions) {
     const env = { DATA_DIR: directory.path, ...options.env }
     const { config, secrets } = testConfig({ ...options, env }, database.url)
     const complete = { ...secrets, apps: [simulators.credentials] }
-    const nodes: { context: Context; url: string }[] = []
+    const nodes: Node[] = []
     for (let i = 0; i < (options.nodes ?? 1); i += 1) {
       const context = add(
         await createContext(config, complete, {
           ...(options.logger && { logger: options.logger }),
+          ...(options.realtimeSettings && { realtimeSettings: options.realtimeSettings }),
           ...(options.patient && { counterAnswerMs: 10_000 }),
         }),
       )
       const api = releaser.add(await runApi(context), (open) => open.close(1_000))
-      nodes.push({ context, url: api.url })
+      nodes.push({ context, url: api.url, stop: () => api.close(10_000) })
     }
     const [first] = nodes
     if (!first) throw new Error('a gateway needs a node')
@@ -110,7 +114,7 @@ export function testConfig(options: GatewayOptions, databaseUrl: string) {
 }
 
 type Tenant = Awaited<ReturnType<typeof createTenant>>
-type Node = { context: Context; url: string }
+type Node = { context: Context; url: string; stop: () => Promise<void> }
 
 function surface(first: Node, nodes: readonly Node[], simulators: Simulators, tenant: Tenant) {
   const { context, url } = first

@@ -46,6 +46,7 @@ const PACKAGES: readonly { name: RegExp; allowed: RegExp }[] = [
   { name: /^request-filtering-agent$/, allowed: /^src\/webhooks\// },
   { name: /^firebase-admin/, allowed: /^src\/push\/providers\/fcm\// },
   { name: /^passport/, allowed: /^src\/app\// },
+  { name: /^ws$/, allowed: /^src\/chat\/realtime\// },
   { name: /^@aws-sdk\//, allowed: /^src\/storage\// },
 ]
 

@@ -1,0 +1,65 @@
+import { type ChatEvent, type ChatMessage, userIdOf } from '../chat.ts'
+import type { SyncCursors } from '../sync-cursor.ts'
+
+/** What the server says, as docs/chat.md has it: in the names of a messenger's client. */
+
+export const frame = (type: string, payload: object, more: object = {}): string =>
+  JSON.stringify({ type, ...more, payload })
+
+/** When it was delivered and read is told by the receipts, which a message told again must not take back. */
+export const describeMessage = (tenantId: string, message: ChatMessage) => ({
+  id: message.id,
+  conversationId: message.conversationId,
+  seq: message.seq,
+  senderId: userIdOf(tenantId, message.senderId),
+  senderName: message.senderName,
+  senderExtension: message.senderNumber,
+  clientId: message.clientId,
+  kind: message.kind,
+  content: message.content,
+  replyTo: message.replyTo ?? null,
+  mentions: message.mentions.map((id) => userIdOf(tenantId, id)),
+  createdAt: message.createdAt.toISOString(),
+  editedAt: message.editedAt?.toISOString() ?? null,
+  deletedAt: message.deletedAt?.toISOString() ?? null,
+})
+
+function payloadOf(tenantId: string, event: ChatEvent): object {
+  const { type, conversationId, message, receipt, member } = event
+  if (message) return { message: describeMessage(tenantId, message) }
+  if (receipt) {
+    return {
+      conversationId,
+      userId: userIdOf(tenantId, receipt.extensionId),
+      extension: receipt.number,
+      messageId: receipt.messageId,
+      upToSeq: receipt.seq,
+      [type === 'message.read' ? 'readAt' : 'deliveredAt']: receipt.at,
+    }
+  }
+  if (member) {
+    const userId = userIdOf(tenantId, member.extensionId)
+    return { conversationId, userId, extension: member.number, name: member.name }
+  }
+  return { conversationId }
+}
+
+/**
+ * Events of one look at the database, as text. A message goes to many people at once and looks the same to all of them, save for the
+ * number that it has among the events of each; so it is described once.
+ */
+export function createEventTexts(cursors: SyncCursors) {
+  const bodies = new Map<string, string>()
+  const bodyOf = (tenantId: string, event: ChatEvent): string => {
+    const { type, message } = event
+    const make = () =>
+      `"type":${JSON.stringify(type)},"payload":${JSON.stringify(payloadOf(tenantId, event))}`
+    if (!message) return make()
+    const key = `${type} ${message.id}`
+    const known = bodies.get(key) ?? make()
+    bodies.set(key, known)
+    return known
+  }
+  return ({ tenantId, extensionId }: { tenantId: string; extensionId: number }, event: ChatEvent): string =>
+    `{${bodyOf(tenantId, event)},"seq":${event.seq},"cursor":"${cursors.of(extensionId, event.seq)}"}`
+}
