@@ -1,8 +1,8 @@
 import { newId } from '../../src/lib/ids.ts'
-import { givenDirect, givenGroup, givenPerson, type Person, sayIn } from '../support/chat.ts'
 import { until } from '../support/conditions.ts'
 import { BACKENDS, callId, startTestGateway } from '../support/gateway.ts'
 import { connectSocket } from '../support/socket-client.ts'
+import { givenDirect, givenGroup, givenPerson, type Person, sayIn } from '../support/socket-people.ts'
 
 const FAST = { helloMs: 20, presenceDelayMs: 50, presenceRefreshMs: 300, checkSessionsMs: 200 }
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { newId } from '../../src/lib/ids.ts'
-import { givenDirect, givenPerson } from '../support/chat.ts'
 import { BACKENDS, startTestGateway } from '../support/gateway.ts'
 import { connectSocket } from '../support/socket-client.ts'
+import { givenDirect, givenPerson } from '../support/socket-people.ts'
 
 const TYPES = [
   ...['hello', 'message.send', 'message.delivered', 'message.read', 'ack', 'typing'],

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { createSendStore } from '../../src/chat/send-store.ts'
 import { newId } from '../../src/lib/ids.ts'
-import { givenDirect, givenGroup, givenPerson, type Person, sayIn } from '../support/chat.ts'
 import { until } from '../support/conditions.ts'
 import { BACKENDS, startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 import { connectSocket, type SocketClient } from '../support/socket-client.ts'
+import { givenDirect, givenGroup, givenPerson, type Person, sayIn } from '../support/socket-people.ts'
 
 /** Commits messages, and tells nobody. */
 const sayUnheard = (
