@@ -51,8 +51,15 @@ export function pushLimits(licensed: Pick<Licensed, 'maxExtensions' | 'callsPerD
   } satisfies Record<Lane, LaneLimits>
 }
 
+/** Asked for with each push, and making the text costs more than counting the push. */
+let lastDay = { number: Number.NaN, text: '' }
+
 /** Like `2026-11-21`: days are UTC days, as the same moment for all nodes. */
-export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
+export function dayOf(time: number): string {
+  const number = Math.floor(time / DAY)
+  if (number !== lastDay.number) lastDay = { number, text: new Date(time).toISOString().slice(0, 10) }
+  return lastDay.text
+}
 
 /** Milliseconds since the epoch. */
 export const endOfDay = (time: number): number => (Math.floor(time / DAY) + 1) * DAY

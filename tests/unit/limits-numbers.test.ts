@@ -30,4 +30,5 @@ test('days are UTC days', () => {
   expect(endOfDay(last)).toBe(last + 1)
   expect(dayOf(last + 1)).toBe('2026-11-22')
   expect(endOfDay(last + 1)).toBe(last + 1 + 24 * 3_600_000)
+  expect(dayOf(last)).toBe('2026-11-21')
 })
