@@ -41,7 +41,8 @@ async function ask(line: Line, about: Target, headers: Record<string, string>): 
   const upload = line.upload?.(about)
   if (upload) return send(method, path, upload.body, { ...headers, ...upload.headers })
   if (path.endsWith('/events')) return peek(path, headers)
-  const query = line.query === undefined ? '' : `?${line.query}`
+  const asked = typeof line.query === 'function' ? line.query(about) : line.query
+  const query = asked === undefined ? '' : `?${asked}`
   return gateway.request(method, path + query, {
     headers,
     ...(line.body && { body: line.body(about) }),

@@ -17,7 +17,7 @@ export interface Line {
   ok: number
   /** What stands for the `{names}` in the path. */
   path?(target: Target): Record<string, string>
-  query?: string
+  query?: string | ((target: Target) => string)
   body?(target: Target): unknown
   /** Raw, with its headers. */
   upload?(target: Target): { body: Buffer; headers: Record<string, string> }
@@ -39,6 +39,9 @@ const call = ({ customer }: Target) => ({ id: customer.call })
 const webhook = ({ customer }: Target) => ({ id: customer.webhook })
 const voicemail = ({ owner }: Target) => ({ id: String(owner.voicemail) })
 const seat = ({ customer }: Target) => ({ instance_id: customer.installation })
+const conversation = ({ owner }: Target) => ({ id: owner.conversation })
+const message = ({ owner }: Target) => ({ id: owner.message })
+const said = () => ({ client_id: newId(), content: 'Hello' })
 const empty = () => ({})
 const push = () => ({ push_token: apnsToken(), push_platform: 'apns', call_id: callId() })
 const named = 'ids are chosen by the caller' as const
@@ -223,6 +226,11 @@ const OPERATOR: readonly OperatorLine[] = [
     ...{ least: 'viewer', ok: 200 },
     path: ({ customer }) => ({ id: customer.push }),
   },
+  {
+    route: 'GET /api/v1/operator/messages/{id}/pushes',
+    ...{ least: 'viewer', ok: 200 },
+    path: message,
+  },
   { route: 'GET /api/v1/operator/licenses', least: 'viewer', ok: 200 },
   { route: 'GET /api/v1/operator/licenses/{id}', least: 'viewer', ok: 200, path: license },
   { route: 'GET /api/v1/operator/licenses/{id}/events', least: 'viewer', ok: 200, path: license },
@@ -252,10 +260,101 @@ const OPERATOR: readonly OperatorLine[] = [
   { route: 'POST /api/v1/operator/extensions/logout', least: 'operator', ok: 200, body: extension },
 ]
 
+const CHAT: readonly Line[] = [
+  { route: 'GET /api/v1/app/conversations', ok: 200 },
+  {
+    route: 'POST /api/v1/app/conversations',
+    ok: 201,
+    // Everybody may talk with everybody of his tenant.
+    body: ({ owner }) => ({ extension: owner.peer }),
+  },
+  { route: 'GET /api/v1/app/conversations/{id}', ok: 200, path: conversation, foreign: 404 },
+  {
+    route: 'PATCH /api/v1/app/conversations/{id}',
+    ok: 200,
+    path: conversation,
+    body: ({ owner }) => ({ title: owner.mark }),
+    foreign: 404,
+  },
+  {
+    route: 'PUT /api/v1/app/conversations/{id}/settings',
+    ok: 200,
+    path: conversation,
+    body: () => ({ notify: 'none' }),
+    foreign: 404,
+  },
+  {
+    route: 'POST /api/v1/app/conversations/{id}/participants',
+    ok: 200,
+    path: conversation,
+    body: ({ owner }) => ({ extensions: [owner.peer] }),
+    foreign: 404,
+  },
+  {
+    route: 'DELETE /api/v1/app/conversations/{id}/participants/{extension}',
+    ok: 200,
+    path: ({ owner }) => ({ id: owner.conversation, extension: owner.peer }),
+    foreign: 404,
+  },
+  { route: 'POST /api/v1/app/conversations/{id}/leave', ok: 200, path: conversation, foreign: 404 },
+  {
+    route: 'PUT /api/v1/app/conversations/{id}/read',
+    ok: 200,
+    path: conversation,
+    body: () => ({ seq: 1 }),
+    foreign: 404,
+  },
+  { route: 'GET /api/v1/app/conversations/{id}/messages', ok: 200, path: conversation, foreign: 404 },
+  {
+    route: 'POST /api/v1/app/conversations/{id}/messages',
+    ok: 201,
+    path: conversation,
+    body: said,
+    foreign: 404,
+  },
+  {
+    route: 'PATCH /api/v1/app/messages/{id}',
+    ok: 200,
+    path: message,
+    body: () => ({ content: 'Hi' }),
+    foreign: 404,
+  },
+  { route: 'GET /api/v1/app/messages/{id}/receipts', ok: 200, path: message, foreign: 404 },
+  { route: 'DELETE /api/v1/app/messages/{id}', ok: 200, path: message, foreign: 404 },
+  { route: 'GET /api/v1/app/push-settings', ok: 200 },
+  { route: 'PUT /api/v1/app/push-settings', ok: 200, body: () => ({ preview: 'none' }) },
+  { route: 'GET /api/v1/app/sync', ok: 200 },
+  { route: 'GET /me', ok: 200 },
+  { route: 'GET /conversations', ok: 200 },
+  { route: 'POST /conversations', ok: 201, body: ({ owner }) => ({ username: owner.peer }) },
+  {
+    route: 'GET /messages',
+    ok: 200,
+    query: ({ owner }) => `conversationId=${owner.conversation}`,
+    foreign: 403,
+  },
+  {
+    route: 'POST /messages',
+    ok: 201,
+    body: ({ owner }) => ({ conversationId: owner.conversation, clientId: newId(), content: 'Hello' }),
+    foreign: 403,
+  },
+  { route: 'GET /sync/messages', ok: 200 },
+  {
+    route: 'DELETE /api/v1/app/devices/{id}/tokens/{token_id}',
+    ok: 200,
+    path: ({ owner }) => ({ id: owner.device, token_id: owner.token }),
+    foreign: 404,
+  },
+  { route: 'DELETE /devices/{id}', ok: 200, path: ({ owner }) => ({ id: owner.device }), foreign: 404 },
+]
+
 /** Routes whose callers may be anybody, and what they are for. Their own tests show that they give nothing away. */
 export const OPEN: Readonly<Record<string, string>> = {
   'POST /api/v1/app/auth': 'a login',
   'POST /api/v1/app/auth/refresh': 'its token is its credential',
+  'POST /auth/login': 'a login',
+  'POST /auth/register': 'refused to everybody',
   'POST /api/v1/app/provision': 'its token is its credential',
   'GET /v1/license/public-key': 'public by its nature',
   'GET /healthz': 'for load balancers',
@@ -264,4 +363,9 @@ export const OPEN: Readonly<Record<string, string>> = {
   'GET /openapi.json': 'documentation',
 }
 
-export const MATRIX = { 'license-key': LICENSED, 'pbx-key': PBX, app: APP, operator: OPERATOR } as const
+export const MATRIX = {
+  'license-key': LICENSED,
+  'pbx-key': PBX,
+  app: [...APP, ...CHAT],
+  operator: OPERATOR,
+} as const

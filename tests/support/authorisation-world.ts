@@ -17,6 +17,12 @@ export interface Owner {
   session: string
   voicemail: number
   user: AppUser
+  /** Someone of his tenant with whom nobody else talks. */
+  peer: string
+  /** A group of these two, which is his. */
+  conversation: string
+  message: string
+  token: string
 }
 
 export interface Customer {
@@ -130,5 +136,23 @@ async function givenOwner(
       headers,
     }),
   )
-  return { mark, number, deviceId, device: device.id, session: user.sessionId, voicemail, user }
+  return {
+    ...{ mark, number, deviceId, device: device.id, session: user.sessionId, voicemail, user },
+    token: device.tokens[0].id,
+    ...(await givenTalk(user, mark, headers, gateway)),
+  }
+}
+
+async function givenTalk(
+  user: AppUser,
+  mark: string,
+  headers: Record<string, string>,
+  { request }: TestGateway,
+): Promise<Pick<Owner, 'peer' | 'conversation' | 'message'>> {
+  const peer = `p${mark.slice(0, 8)}`
+  await must(request('PUT', `/api/v1/pbx/extensions/${peer}`, { body: { name: mark }, headers }))
+  const group = await must(user.post('/api/v1/app/conversations', { title: mark, extensions: [peer] }))
+  const path = `/api/v1/app/conversations/${group.id}/messages`
+  const message = await must(user.post(path, { client_id: mark, content: mark }))
+  return { peer, conversation: group.id, message: message.id }
 }
