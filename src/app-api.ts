@@ -59,14 +59,15 @@ export function createAppApi(core: AppApiDeps) {
     guardsAddresses: core.config.rateLimits,
   })
   const login = createLogin({ ...shared, startSession, loginLimits })
+  const loginDoor = createLoginDoor()
   return {
     ...stores,
-    loginDoor: createLoginDoor(),
+    loginDoor,
     loginLimits,
     signAppToken,
     appAuth: createAppAuth(shared),
     login,
-    nameLogin: createNameLogin({ login, loginLimits }),
+    nameLogin: createNameLogin({ login, loginDoor }),
     refreshSession: createRefreshSession(shared),
     makeLink: createMakeLink({ ...shared, startSession }),
     provision: createProvision({ ...shared, startSession }),

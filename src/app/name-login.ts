@@ -1,16 +1,16 @@
 import type { Login } from './login.ts'
-import type { LoginLimits } from './login-limits.ts'
+import type { LoginDoor } from './login-door.ts'
 import { toLoginName } from './login-schemas.ts'
 
 /** A login as clients make it that know nothing of phones and sessions: a name and a password for a token of 7 days. */
 export const createNameLogin =
-  ({ login, loginLimits }: { login: Login; loginLimits: LoginLimits }) =>
+  ({ login, loginDoor }: { login: Login; loginDoor: LoginDoor }) =>
   async (
     name: string,
     password: string,
-    from: { address: string; host: string },
+    { signal, ...from }: { address: string; host: string; signal: AbortSignal },
   ): Promise<{ token: string }> => {
-    await loginLimits.request(from.address)
-    const { token } = await login(toLoginName(name), password, { refresh: false, ...from })
+    const wish = { refresh: false, ...from }
+    const { token } = await loginDoor.pass(signal, () => login(toLoginName(name), password, wish))
     return { token }
   }

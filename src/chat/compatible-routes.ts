@@ -24,7 +24,7 @@ export interface CompatibleRouteDeps {
   nameLogin(
     name: string,
     password: string,
-    from: { address: string; host: string },
+    from: { address: string; host: string; signal: AbortSignal },
   ): Promise<{ token: string }>
   profiles: { find(tenantId: string, extensionId: number): Promise<{ name: string } | undefined> }
   conversationList: ConversationListStore
@@ -68,9 +68,9 @@ const logIn = ({ nameLogin }: CompatibleRouteDeps): Route =>
     bodyTexts: 'app',
     replies: [{ status: 200, description: 'Logged in.', schema: z.object({ token: z.string() }), bare }],
     problems: ['invalid_credentials', 'login_locked', 'rate_limited', 'store_unavailable'],
-    handler: async ({ body, address, headers }) => ({
-      raw: await nameLogin(body.username, body.password, { address, host: requestHost(headers) }),
-    }),
+    async handler({ body: { username, password }, address, headers, signal }) {
+      return { raw: await nameLogin(username, password, { address, host: requestHost(headers), signal }) }
+    },
   })
 
 const readMe = ({ appAuth, profiles }: CompatibleRouteDeps): Route =>

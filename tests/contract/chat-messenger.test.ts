@@ -11,7 +11,7 @@ describe.each(BACKENDS)('a messenger’s client on %s', (backend) => {
   let bob: AppUser
   let id: string
   beforeAll(async () => {
-    gateway = await startTestGateway({ backend, workers: false })
+    gateway = await startTestGateway({ backend, workers: false, patient: true })
   })
   beforeEach(async () => {
     ;[ada, bob] = (await givenPeople(gateway, 2)) as [AppUser, AppUser]
