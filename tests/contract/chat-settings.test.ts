@@ -126,7 +126,8 @@ describe.each(BACKENDS)('on %s', (backend) => {
       expect((await register({ device_token: token, platform: 'ios' }, again)).json.data.id).toBe(id)
       const other = await givenPerson(gateway, { extension: ada.extension })
       await register({ device_token: apnsToken(), platform: 'ios' }, other)
-      expect(await devicesOf()).toHaveLength(2)
+      expect(await devicesOf(again)).toHaveLength(2)
+      expect(await devicesOf(other)).toHaveLength(2)
     })
 
     test('may name itself, and its environment', async () => {
