@@ -151,6 +151,24 @@ test('no file is a world of its own', () => {
   expect(long.map(({ path }) => path)).toEqual([])
 })
 
+test('clients stand alone', () => {
+  const clients = sourcesBelow('clients')
+  expect(clients.length).toBeGreaterThan(10)
+  // A client that used what it is to test would agree with it even where both are wrong.
+  const broken = clients.flatMap((source) => {
+    const home = source.path.split('/').slice(0, 2).join('/')
+    return source.imports
+      .map(({ specifier }) => specifier)
+      .filter((specifier) =>
+        specifier.startsWith('.')
+          ? !resolved(source, specifier).startsWith(`${home}/`)
+          : !specifier.startsWith('node:'),
+      )
+      .map((specifier) => `${source.path} imports ${specifier}`)
+  })
+  expect(broken).toEqual([])
+})
+
 test('nothing imports in a circle', () => {
   const graph = new Map(
     product.map((source) => [
