@@ -66,8 +66,8 @@ export function createReceiptStore(db: Knex) {
       }),
 
     /**
-     * The phone of the caller has all events up to this one. What it got of others is told to them the first time that one of his
-     * phones has it. A caller without a registered phone acks nothing.
+     * The caller has all events up to this one, and so does his phone, if he is logged in on one that is registered. What he got of
+     * others is told to them the first time that he has it.
      */
     ack: (caller: ChatCaller, seq: number, now: Date): Promise<NumberedEvent[]> =>
       db.transaction(async (trx) => {
@@ -183,7 +183,7 @@ async function deviceOf(
   return row?.id as string | undefined
 }
 
-/** What others have said that none of the extension's phones had until now: the last of it in each conversation, in their order. */
+/** What others have said that the extension did not have until now: the last of it in each conversation, in their order. */
 async function ackDevice(
   trx: Knex,
   caller: ChatCaller,
@@ -191,22 +191,38 @@ async function ackDevice(
   now: Date,
 ): Promise<{ conversation_id: string; seq: number }[]> {
   const deviceId = await deviceOf(trx, caller)
-  if (deviceId === undefined) return []
+  const bounds = { extensionId: caller.extensionId, seq }
+  if (deviceId === undefined) return gainedSince(trx, `greatest(${ACKED}, :seq - ${LOOKED_BACK})`, bounds)
+  // One statement: what it sees was there before it, so the acknowledgement does not hide what it brings.
+  const acked = `, acked AS (
+    INSERT INTO device_acks AS a (device_id, extension_id, seq, at)
+    SELECT CAST(:deviceId AS uuid), :extensionId, least(CAST(:seq AS bigint), known.newest), :now FROM known
+    ON CONFLICT (device_id) DO UPDATE SET extension_id = excluded.extension_id, at = excluded.at,
+      seq = CASE WHEN a.extension_id = excluded.extension_id THEN greatest(a.seq, excluded.seq) ELSE excluded.seq END
+  )`
+  return gainedSince(trx, ACKED, { ...bounds, deviceId, now }, acked)
+}
+
+/** Up to which event any phone of the extension has them all. */
+const ACKED = 'coalesce((SELECT max(seq) FROM device_acks WHERE extension_id = u.extension_id), u.floor_seq)'
+/** Nobody has noted how far a client without a phone had got; so many events are looked at each time. */
+const LOOKED_BACK = 1_000
+
+async function gainedSince(
+  trx: Knex,
+  place: string,
+  bindings: { extensionId: number; seq: number; deviceId?: string; now?: Date },
+  beside = '',
+): Promise<{ conversation_id: string; seq: number }[]> {
   const { rows } = await trx.raw<{ rows: { conversation_id: string; seq: number }[] }>(
     `WITH known AS (
-       SELECT u.sync_seq AS newest, coalesce((SELECT max(seq) FROM device_acks WHERE extension_id = u.extension_id), u.floor_seq) AS seq
-       FROM chat_users u WHERE u.extension_id = :extensionId
-     ), acked AS (
-       INSERT INTO device_acks AS a (device_id, extension_id, seq, at)
-       SELECT CAST(:deviceId AS uuid), :extensionId, least(CAST(:seq AS bigint), known.newest), :now FROM known
-       ON CONFLICT (device_id) DO UPDATE SET extension_id = excluded.extension_id, at = excluded.at,
-         seq = CASE WHEN a.extension_id = excluded.extension_id THEN greatest(a.seq, excluded.seq) ELSE excluded.seq END
-     )
+       SELECT u.sync_seq AS newest, ${place} AS seq FROM chat_users u WHERE u.extension_id = :extensionId
+     )${beside}
      SELECT m.conversation_id, max(m.seq) AS seq FROM known
      JOIN user_events e ON e.extension_id = :extensionId AND e.seq > known.seq AND e.seq <= :seq AND e.type = 'message.created'
      JOIN messages m ON m.id = e.message_id AND m.sender_id <> :extensionId
      GROUP BY m.conversation_id ORDER BY m.conversation_id`,
-    { ...{ extensionId: caller.extensionId, deviceId, seq, now } },
+    { ...bindings },
   )
   return rows
 }

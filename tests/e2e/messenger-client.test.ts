@@ -75,7 +75,6 @@ const STEPS = [
   'a since that is neither a cursor nor a time is refused',
   'a new phone has all of both by a sync from the beginning',
   'a device is registered',
-  'a registration is answered as all else is, without an envelope',
   'registered again, it is the same device',
   'with a refreshed token, it is the same device',
   'a second phone of an account is another device',

@@ -1,5 +1,6 @@
 import type { Role } from '../../src/http/operator-roles.ts'
 import { newId } from '../../src/lib/ids.ts'
+import { keyPrefix } from '../../src/license/license-key.ts'
 import type { Customer, Owner } from './authorisation-world.ts'
 import { apnsToken, callId } from './gateway.ts'
 import { MULTIPART, multipart, parts } from './voicemail.ts'
@@ -218,6 +219,7 @@ const toLicense = (least: Role, name: string, body: Line['body'] = empty): Opera
   ...{ route: `POST /api/v1/operator/licenses/{id}/${name}`, least, ok: 200, path: license, body },
 })
 const because = () => ({ reason: 'x' })
+const confirmed = ({ customer }: Target) => ({ confirm: keyPrefix(customer.licenseKey) })
 
 const OPERATOR: readonly OperatorLine[] = [
   { route: 'GET /api/v1/operator/pushes', least: 'viewer', ok: 200 },
@@ -238,7 +240,9 @@ const OPERATOR: readonly OperatorLine[] = [
   toLicense('operator', 'reinstate'),
   toLicense('operator', 'renew', () => ({ never: true })),
   toLicense('operator', 'export'),
-  toLicense('operator', 'transfer', ({ customer }) => ({ from: customer.installation, hostname: 'pbx7' })),
+  toLicense('operator', 'transfer', (target) => ({
+    ...{ from: target.customer.installation, hostname: 'pbx7', ...confirmed(target) },
+  })),
   {
     route: 'DELETE /api/v1/operator/licenses/{id}/installations/{instance_id}',
     ...{ least: 'operator', ok: 200 },
@@ -254,7 +258,7 @@ const OPERATOR: readonly OperatorLine[] = [
     ...{ least: 'admin', ok: 200, path: license },
     body: () => ({ notes: 'x' }),
   },
-  toLicense('admin', 'revoke', because),
+  toLicense('admin', 'revoke', (target) => ({ ...because(), ...confirmed(target) })),
   toLicense('admin', 'rotate'),
   { route: 'POST /api/v1/operator/extensions/unlock', least: 'operator', ok: 200, body: extension },
   { route: 'POST /api/v1/operator/extensions/logout', least: 'operator', ok: 200, body: extension },

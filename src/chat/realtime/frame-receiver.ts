@@ -54,7 +54,11 @@ export function createFrameReceiver({ handlers, writer, clock, metrics, onError 
       const { code, message, status, details, cause } = toProblem(thrown)
       if (status >= 500) onError(toError(cause ?? thrown))
       const { retryAfter } = details
-      refuse(connection, id, { code, error: message, ...(retryAfter !== undefined && { retryAfter }) })
+      refuse(connection, id, {
+        ...{ code, error: message, ...(retryAfter !== undefined && { retryAfter }) },
+        // Of several messages under way, the client has to know which one it is.
+        ...(type === 'message.send' && { clientId: said.fields.clientId }),
+      })
     } finally {
       connection.inHand -= 1
     }

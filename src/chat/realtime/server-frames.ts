@@ -6,7 +6,7 @@ import type { SyncCursors } from '../sync-cursor.ts'
 export const frame = (type: string, payload: object, more: object = {}): string =>
   JSON.stringify({ type, ...more, payload })
 
-/** When it was delivered and read is told by the receipts, which a message told again must not take back. */
+/** When it was delivered and read is told by the receipts; the names are there for clients that insist on them. */
 export const describeMessage = (tenantId: string, message: ChatMessage) => ({
   id: message.id,
   conversationId: message.conversationId,
@@ -22,6 +22,8 @@ export const describeMessage = (tenantId: string, message: ChatMessage) => ({
   createdAt: message.createdAt.toISOString(),
   editedAt: message.editedAt?.toISOString() ?? null,
   deletedAt: message.deletedAt?.toISOString() ?? null,
+  deliveredAt: null,
+  readAt: null,
 })
 
 function payloadOf(tenantId: string, event: ChatEvent): object {
