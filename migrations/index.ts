@@ -6,6 +6,7 @@ import * as licenses from './20261121120000-licenses.ts'
 import * as appApi from './20261121150000-app-api.ts'
 import * as chat from './20261127000000-chat.ts'
 import * as sipDomains from './20261127010000-sip-domains.ts'
+import * as leftParties from './20261127010100-left-parties.ts'
 
 /** All migrations in their order; a merged one is never edited. */
 export const migrations = {
@@ -17,4 +18,5 @@ export const migrations = {
   '20261121150000-app-api': appApi,
   '20261127000000-chat': chat,
   '20261127010000-sip-domains': sipDomains,
+  '20261127010100-left-parties': leftParties,
 }

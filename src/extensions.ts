@@ -18,6 +18,7 @@ import type { Keyring } from './lib/keyring.ts'
 import type { Passwords } from './lib/passwords.ts'
 import type { Events } from './observability/events.ts'
 import { createProvisionExtensions } from './pbx/extension-provisioning.ts'
+import { createExtensionRemovalStore } from './pbx/extension-removal-store.ts'
 import type { Signals } from './signals/signals.ts'
 
 interface ExtensionDeps {
@@ -49,6 +50,7 @@ export function createExtensions(core: ExtensionDeps) {
   const extensionBatches = createExtensionBatchStore(db)
   return {
     extensions,
+    extensionRemoval: createExtensionRemovalStore(db),
     phones,
     deviceMoves,
     registerDevice,

@@ -29,9 +29,9 @@ async function report(
 
   const changes: Change[] = []
   for (const [callId, id] of created) changes.push({ id, after: drafts.get(callId) })
-  for (const { id, record } of stored) {
+  for (const { id, record, gone } of stored) {
     const after = records.get(record.callId)
-    if (after !== record) changes.push({ id, before: record, after })
+    if (after !== record) changes.push({ id, before: record, after, gone })
   }
   const updated = changes.filter(({ before: old }) => old !== undefined)
   if (updated.length > 0) await updateKnown(trx, tenantId, updated)
@@ -43,6 +43,8 @@ interface Change {
   id: number
   before?: CallRecord
   after: CallRecord | undefined
+  /** Parties that are extensions no more: the call is in nobody's history under their numbers. */
+  gone?: readonly string[]
 }
 
 /** The records after the updates, and what each of these did. A record that did not change is the same object. */
@@ -89,13 +91,19 @@ async function insertNew(
 }
 
 async function lockKnown(trx: Knex, tenantId: string, callIds: readonly string[]) {
-  const rows = await trx<CallRecordRow & { id: number; tenant_id: string }>('call_records')
-    .select('id', ...ROW_COLUMNS)
+  const rows = await trx<CallRecordRow & { id: number; tenant_id: string; left_parties: string[] }>(
+    'call_records',
+  )
+    .select('id', 'left_parties', ...ROW_COLUMNS)
     .where({ tenant_id: tenantId })
     .whereRaw('call_id = ANY (?::text[])', [[...callIds]])
     .orderBy('call_id')
     .forNoKeyUpdate()
-  return rows.map(({ id, ...row }) => ({ id, record: fromRow(row as CallRecordRow) }))
+  return rows.map(({ id, left_parties: gone, ...row }) => ({
+    id,
+    gone,
+    record: fromRow(row as CallRecordRow),
+  }))
 }
 
 async function updateKnown(trx: Knex, tenantId: string, changes: readonly Change[]): Promise<void> {
@@ -112,9 +120,9 @@ async function updateKnown(trx: Knex, tenantId: string, changes: readonly Change
 async function moveParties(trx: Knex, tenantId: string, changes: readonly Change[]): Promise<void> {
   const left: Place[] = []
   const joined: Place[] = []
-  for (const { id, before, after } of changes) {
-    const was = before ? placesOf(id, before) : []
-    const is = after ? placesOf(id, after) : []
+  for (const { id, before, after, gone } of changes) {
+    const was = before ? placesOf(id, before, gone) : []
+    const is = after ? placesOf(id, after, gone) : []
     left.push(...was.filter((place) => !is.some((other) => isSamePlace(place, other))))
     joined.push(...is.filter((place) => !was.some((other) => isSamePlace(place, other))))
   }
@@ -137,8 +145,10 @@ interface Place {
   startTime: number
   id: number
 }
-const placesOf = (id: number, record: CallRecord): Place[] =>
-  partiesOf(record).map((party) => ({ party, startTime: record.startTime, id }))
+const placesOf = (id: number, record: CallRecord, gone: readonly string[] = []): Place[] =>
+  partiesOf(record)
+    .filter((party) => !gone.includes(party))
+    .map((party) => ({ party, startTime: record.startTime, id }))
 const isSamePlace = (one: Place, other: Place): boolean =>
   one.party === other.party && one.startTime === other.startTime
 

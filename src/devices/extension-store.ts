@@ -43,14 +43,6 @@ export function createExtensionStore(db: Knex) {
         .whereNotNull('password_hash')
       return new Map(rows.map((row) => [row.number, row.password_hash]))
     },
-
-    /**
-     * With its devices, their tokens, its sessions and links, and its part in voicemail boxes; the boxes stay, and so do the records
-     * of its calls. False when there is none of this number.
-     */
-    async remove(tenantId: string, number: string): Promise<boolean> {
-      return (await db('extensions').where({ tenant_id: tenantId, number }).delete()) > 0
-    },
   }
 }
 export type ExtensionStore = ReturnType<typeof createExtensionStore>

@@ -50,17 +50,23 @@ export function createPresence({
     await signals.put({ key, value: JSON.stringify(contacts), ttlMs: until - now })
   }
 
+  const note = async (tenantId: string, seen: ContactSeen): Promise<void> => {
+    const key = keyOf(tenantId, seen.extension)
+    const turn = (turns.get(key) ?? Promise.resolve())
+      .then(() => within(ANSWER_MS, 'noting a registration', write(key, seen)))
+      .catch((error: unknown) => onError(toError(error)))
+    turns.set(key, turn)
+    await turn
+    if (turns.get(key) === turn) turns.delete(key)
+  }
+
   return {
     /** Never rejects: a registration counts for its call, whether or not others see that it is there. */
-    async note(tenantId: string, seen: ContactSeen): Promise<void> {
-      const key = keyOf(tenantId, seen.extension)
-      const turn = (turns.get(key) ?? Promise.resolve())
-        .then(() => within(ANSWER_MS, 'noting a registration', write(key, seen)))
-        .catch((error: unknown) => onError(toError(error)))
-      turns.set(key, turn)
-      await turn
-      if (turns.get(key) === turn) turns.delete(key)
-    },
+    note,
+
+    /** The extension is gone, whatever telephones it had. Never rejects. */
+    forget: (tenantId: string, extension: string): Promise<void> =>
+      note(tenantId, { extension, contact: '*', expires: 0 }),
 
     /** Which of the extensions are registered; none while nobody can tell. */
     async online(tenantId: string, extensions: readonly string[]): Promise<Set<string>> {

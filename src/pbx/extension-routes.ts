@@ -1,10 +1,14 @@
 import { z } from 'zod'
 import type { DeviceMoves } from '../devices/device-moves.ts'
 import type { ExtensionStore } from '../devices/extension-store.ts'
+import type { Presence } from '../devices/presence.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
+import type { Clock } from '../lib/clock.ts'
 import { Problem } from '../lib/problem.ts'
 import { orStoreAway } from '../lib/store-away.ts'
+import type { StoredFiles } from '../storage/stored-files.ts'
 import { type NewExtension, noRoom, type ProvisionExtensions } from './extension-provisioning.ts'
+import type { ExtensionRemovalStore } from './extension-removal-store.ts'
 import {
   describeExtension,
   ExtensionAnswer,
@@ -22,9 +26,13 @@ import { ExtensionNumber } from './pbx-schemas.ts'
 
 export interface ExtensionRouteDeps {
   pbxAuth: AuthScheme<PbxKey>
-  extensions: Pick<ExtensionStore, 'find' | 'list' | 'remove'>
+  extensions: Pick<ExtensionStore, 'find' | 'list'>
+  extensionRemoval: ExtensionRemovalStore
   provisionExtensions: ProvisionExtensions
   deviceMoves: Pick<DeviceMoves, 'forget'>
+  presence: Pick<Presence, 'forget'>
+  files: Pick<StoredFiles, 'eraseSoon'>
+  clock: Clock
 }
 
 const tag = 'PBX'
@@ -141,20 +149,25 @@ const putExtension = ({ pbxAuth, provisionExtensions }: ExtensionRouteDeps): Rou
     },
   })
 
-const deleteExtension = ({ pbxAuth, extensions, deviceMoves }: ExtensionRouteDeps): Route =>
+const deleteExtension = (deps: ExtensionRouteDeps): Route =>
   route({
     method: 'delete',
     path: pathOfOne,
     tag,
-    summary: 'Remove an extension with its phones and sessions',
-    description: 'Its voicemail boxes stay, and so do the records of its calls.',
-    auth: pbxAuth,
+    summary: 'Remove an extension with all that is its own',
+    description:
+      'Its phones and sessions, its part in call records, and the voicemail boxes that are nobody else’s: who gets the number next sees nothing of it.',
+    auth: deps.pbxAuth,
     params,
     replies: [{ status: 200, description: 'It is gone.', schema: z.object({ status: z.literal('ok') }) }],
     problems: [...problems, 'unknown_extension'],
     async handler({ params: { number }, caller: { tenantId } }) {
-      if (!(await orStoreAway(extensions.remove(tenantId, number)))) throw new Problem('unknown_extension')
-      await deviceMoves.forget({ tenantId, extension: number })
+      const now = new Date(deps.clock.now())
+      const gone = await orStoreAway(deps.extensionRemoval.remove(tenantId, number, now))
+      if (!gone) throw new Problem('unknown_extension')
+      deps.files.eraseSoon(gone.files)
+      await deps.deviceMoves.forget({ tenantId, extension: number })
+      await deps.presence.forget(tenantId, number)
       return { data: { status: 'ok' } }
     },
   })

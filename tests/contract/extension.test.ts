@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { newId } from '../../src/lib/ids.ts'
 import { createTenant } from '../../src/license/create-tenant.ts'
-import { givenAppUser } from '../support/app-callers.ts'
+import { type AppUser, givenAppUser } from '../support/app-callers.ts'
 import { apnsToken, fcmToken, startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { MULTIPART, multipart, parts } from '../support/voicemail.ts'
 
 /** `/api/v1/pbx/extensions`: a PBX makes, changes, lists and removes what can be called. */
 let gateway: TestGateway
@@ -218,25 +218,81 @@ describe('reading and removing', () => {
     },
   )
 
-  test('with an extension goes all that hangs on it; boxes and call records stay', async () => {
+  test('with an extension goes all that is its own, and who gets its number next finds nothing of it', async () => {
     const { ask, tenantId, tenant } = await customer()
     const { db } = gateway.context
+    const asPbx = (method: string, path: string, body: unknown) =>
+      gateway.request(method, `/api/v1/pbx${path}`, {
+        body,
+        headers: { authorization: `Bearer ${tenant.pbxKey}` },
+      })
     const ada = await givenAppUser(gateway, { tenantId, extension: '100' })
+    const bob = await givenAppUser(gateway, { tenantId, extension: '200' })
     await ada.post('/api/v1/app/push-token', { token: fcmToken(), platform: 'fcm' })
-    const [box] = await db('voicemail_boxes').insert({ tenant_id: tenantId, number: '100' }).returning('id')
-    await db('voicemail_box_extensions').insert({ box_id: box.id, extension_id: ada.extensionId })
-    await gateway.request('POST', '/api/v1/pbx/call-records', {
-      headers: { authorization: `Bearer ${tenant.pbxKey}` },
-      body: { call_id: newId(), callee: '100' },
-    })
+    await asPbx('PUT', '/voicemail-boxes/own', { extensions: ['100'] })
+    await asPbx('PUT', '/voicemail-boxes/shared', { extensions: ['100', '200'] })
+    await asPbx('PUT', '/voicemail-boxes/nobody', { extensions: [] })
+    for (const box of ['own', 'shared', 'nobody']) {
+      const sent = await fetch(`${gateway.url}/api/v1/pbx/voicemail`, {
+        method: 'POST',
+        headers: { ...MULTIPART, authorization: `Bearer ${tenant.pbxKey}` },
+        body: multipart(parts({ box })) as Buffer<ArrayBuffer>,
+      })
+      expect(sent.status).toBe(201)
+    }
+    await asPbx('POST', '/registrations', { extension: '100', contact: '<sip:100@10.0.0.5>', expires: 3_600 })
+    const call = (call_id: string, caller_id_num: string, callee: string, more = {}) =>
+      asPbx('POST', '/call-records', {
+        call_id,
+        caller_id_num,
+        callee,
+        start_time: '2026-11-01T10:00:00Z',
+        ...more,
+      })
+    await call('outside', '0301', '100')
+    await call('inside', '100', '200')
+    await call('theirs', '0301', '200')
+
     expect((await ask('DELETE', '/100')).json.data).toEqual({ status: 'ok' })
     expect((await ada.get('/api/v1/app/devices')).status).toBe(401)
-    const left = async (table: string, where: object) => (await db(table).where(where)).length
-    expect(await left('devices', { tenant_id: tenantId })).toBe(0)
-    expect(await left('app_sessions', { tenant_id: tenantId })).toBe(0)
-    expect(await left('voicemail_box_extensions', { box_id: box.id })).toBe(0)
-    expect(await left('voicemail_boxes', { tenant_id: tenantId })).toBe(1)
-    expect(await left('call_records', { tenant_id: tenantId })).toBe(1)
+    const left = async (table: string, where: object = { tenant_id: tenantId }) =>
+      (await db(table).where(where)).length
+    expect(await left('devices')).toBe(0)
+    expect(await left('app_sessions')).toBe(1)
+    const boxes = await db('voicemail_boxes').where({ tenant_id: tenantId }).orderBy('number')
+    expect(boxes.map(({ number }) => number)).toEqual(['nobody', 'shared'])
+    await gateway.context.files.idle()
+    expect(await left('stored_files')).toBe(2)
+    const records = await db('call_records').where({ tenant_id: tenantId }).orderBy('call_id')
+    expect(records.map(({ call_id }) => call_id)).toEqual(['inside', 'theirs'])
+
+    // Also what is still told of his calls is not his successor's.
+    await call('inside', '100', '200', {
+      start_time: '2026-11-01T09:59:00Z',
+      end_time: '2026-11-01T10:05:00Z',
+    })
+    const eve = await givenAppUser(gateway, { tenantId, extension: '100' })
+    const historyOf = async (who: AppUser) => (await who.get('/api/v1/app/history')).json.data
+    expect(await historyOf(eve)).toMatchObject({ items: [], total: 0 })
+    expect(await historyOf(bob)).toMatchObject({
+      total: 2,
+      items: [{ call_id: 'theirs' }, { call_id: 'inside' }],
+    })
+    expect((await eve.get('/api/v1/app/voicemail')).json.data).toEqual([])
+    const { json } = await bob.get('/api/v1/app/directory')
+    expect(json.data[0]).toMatchObject({ extension: '100', online: false })
+    await call('new', '0301', '100')
+    expect(await historyOf(eve)).toMatchObject({ items: [{ call_id: 'new' }], total: 1 })
+    const sums = await db('call_party_counts')
+      .where({ tenant_id: tenantId })
+      .whereNot({ calls: 0 })
+      .orderBy('party')
+    expect(sums.map(({ party, calls }) => [party, Number(calls)])).toEqual([
+      ['0301', 2],
+      ['100', 1],
+      ['200', 2],
+    ])
+    expect((await ask('DELETE', '/100')).status).toBe(200)
     expect(await ask('DELETE', '/100')).toMatchObject({ status: 404, json: { code: 'unknown_extension' } })
     expect(await ask('GET', '/100')).toMatchObject({ status: 404, json: { error: 'extension not found' } })
   })
