@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { rfc3339 } from '../lib/rfc3339.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 import { SECOND } from '../lib/units.ts'
 import type { MakeLink } from './provisioning.ts'
 
@@ -50,7 +51,7 @@ export const provisioningRoutes = ({ pbxAuth, tenantSettings, makeLink }: Provis
       ...(['rate_limited', 'store_unavailable'] as const),
     ],
     async handler({ params, body, caller, headers }) {
-      const settings = await tenantSettings.find(caller.tenantId)
+      const settings = await orStoreAway(tenantSettings.find(caller.tenantId))
       const server = body.server_url ?? `https://${settings?.appHost ?? headers.host ?? ''}`
       const { url, qr, expiresAt } = await makeLink({
         tenantId: caller.tenantId,

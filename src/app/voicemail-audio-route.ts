@@ -2,6 +2,7 @@ import type { AppCaller } from '../http/app-caller.ts'
 import { selectBytes } from '../http/byte-range.ts'
 import { type AuthScheme, type Reply, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 import type { StoredFiles } from '../storage/stored-files.ts'
 import { VoicemailId } from './voicemail-schemas.ts'
 import type { VoicemailAudio, VoicemailStore } from './voicemail-store.ts'
@@ -46,7 +47,7 @@ export const voicemailAudioRoute = ({ appAuth, voicemail, files }: VoicemailAudi
       'store_unavailable',
     ],
     async handler({ params: { id }, caller, method, headers, setHeader }) {
-      const audio = await voicemail.audioOf(caller, id)
+      const audio = await orStoreAway(voicemail.audioOf(caller, id))
       if (!audio) throw new Problem('unknown_voicemail')
       const { size, etag, lastModified } = versionOf(audio)
       const chosen = selectBytes(method, headers, { size, etag, lastModified })

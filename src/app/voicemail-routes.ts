@@ -4,6 +4,7 @@ import type { AppCaller } from '../http/app-caller.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 import type { StoredFiles } from '../storage/stored-files.ts'
 import { voicemailAudioRoute } from './voicemail-audio-route.ts'
 import { describeVoicemail, VoicemailEntry, VoicemailId, VoicemailListQuery } from './voicemail-schemas.ts'
@@ -43,7 +44,7 @@ const listVoicemail = ({ appAuth, voicemail }: AppVoicemailDeps): Route =>
     async handler({ query: { limit, cursor }, caller, setHeader }) {
       const after = cursor === undefined ? undefined : readCursor(cursor)
       const more = limit === undefined ? undefined : limit + 1
-      const found = await voicemail.list(caller, { after, limit: more })
+      const found = await orStoreAway(voicemail.list(caller, { after, limit: more }))
       const page = found.slice(0, limit)
       const last = page.at(-1)
       if (last && found.length > page.length) setHeader('X-Next-Cursor', toCursor(last))
@@ -67,7 +68,7 @@ const markVoicemail = (
     problems: [...problems, 'unknown_voicemail'],
     async handler({ params: { id }, caller }) {
       const mark = { read: as === 'read', now: new Date(clock.now()) }
-      const marked = await voicemail.mark(caller, id, mark)
+      const marked = await orStoreAway(voicemail.mark(caller, id, mark))
       if (!marked) throw new Problem('unknown_voicemail')
       badges.changed(caller.tenantId, marked.extensionIds)
       return { data: describeVoicemail(marked.message) }
@@ -86,7 +87,7 @@ const deleteVoicemail = ({ appAuth, voicemail, files, badges, clock }: AppVoicem
     replies: [{ status: 200, description: 'It is gone.', schema: z.object({ status: z.literal('ok') }) }],
     problems: [...problems, 'unknown_voicemail'],
     async handler({ params: { id }, caller }) {
-      const gone = await voicemail.remove(caller, id, new Date(clock.now()))
+      const gone = await orStoreAway(voicemail.remove(caller, id, new Date(clock.now())))
       if (!gone) throw new Problem('unknown_voicemail')
       badges.changed(caller.tenantId, gone.extensionIds)
       files.eraseSoon([gone.file])

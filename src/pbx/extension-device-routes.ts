@@ -3,6 +3,7 @@ import type { ExtensionStore } from '../devices/extension-store.ts'
 import type { RegisterDevice } from '../devices/register-device.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 import type { PbxKey } from './pbx-key-store.ts'
 import { DeviceBody, ExtensionNumber, RegistrationBody } from './pbx-schemas.ts'
 import type { ReportRegistration } from './registrations.ts'
@@ -66,16 +67,17 @@ const putDevice = ({ pbxAuth, extensions, registerDevice, appIds }: ExtensionDev
       const appId = body.app_id ?? appIds[0] ?? ''
       if (body.app_id !== undefined && !appIds.includes(appId))
         throw new Problem('unknown_app', { field: 'app_id' })
-      const extension = await extensions.find(caller.tenantId, params.number)
+      const extension = await orStoreAway(extensions.find(caller.tenantId, params.number))
       if (!extension) throw new Problem('unknown_extension')
-      await registerDevice({
+      const registration = {
         tenantId: caller.tenantId,
         extensionId: extension.id,
         deviceKey: params.device_id,
         appId,
         name: body.name,
-        tokens: body.tokens.map((token) => ({ environment: 'production', ...token })),
-      })
+        tokens: body.tokens.map((token) => ({ environment: 'production' as const, ...token })),
+      }
+      await orStoreAway(registerDevice(registration))
       return { data: { status: 'ok' } }
     },
   })

@@ -3,6 +3,7 @@ import type { Badges } from '../devices/badges.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 import type { StoredFiles } from '../storage/stored-files.ts'
 import type { PbxKey } from './pbx-key-store.ts'
 import type { VoicemailBoxStore } from './voicemail-box-store.ts'
@@ -38,7 +39,7 @@ const listBoxes = ({ pbxAuth, voicemailBoxes }: VoicemailBoxRouteDeps): Route =>
     replies: [{ status: 200, description: 'All of them.', schema: z.object({ boxes: z.array(BoxAnswer) }) }],
     problems,
     handler: async ({ caller }) => ({
-      data: { boxes: (await voicemailBoxes.list(caller.tenantId)).map(describeBox) },
+      data: { boxes: (await orStoreAway(voicemailBoxes.list(caller.tenantId))).map(describeBox) },
     }),
   })
 
@@ -55,13 +56,14 @@ const putBox = ({ pbxAuth, voicemailBoxes, badges }: VoicemailBoxRouteDeps): Rou
     replies: [{ status: 200, description: 'As it is now.', schema: BoxAnswer }],
     problems: [...problems, 'unknown_extension'],
     async handler({ params: { number }, body, caller }) {
-      const put = await voicemailBoxes.put(caller.tenantId, number, {
+      const change = {
         name: body.name,
         extensions: body.extensions,
         maxMessages: body.max_messages,
         maxSeconds: body.max_seconds,
         retentionDays: body.retention_days,
-      })
+      }
+      const put = await orStoreAway(voicemailBoxes.put(caller.tenantId, number, change))
       if ('unknown' in put) {
         const [first = ''] = put.unknown
         throw new Problem('unknown_extension', { field: `extensions.${body.extensions.indexOf(first)}` })
@@ -82,7 +84,7 @@ const deleteBox = ({ pbxAuth, voicemailBoxes, files, badges, clock }: VoicemailB
     replies: [{ status: 200, description: 'It is gone.', schema: z.object({ status: z.literal('ok') }) }],
     problems: [...problems, 'unknown_box'],
     async handler({ params: { number }, caller }) {
-      const gone = await voicemailBoxes.remove(caller.tenantId, number, new Date(clock.now()))
+      const gone = await orStoreAway(voicemailBoxes.remove(caller.tenantId, number, new Date(clock.now())))
       if (!gone) throw new Problem('unknown_box')
       badges.changed(caller.tenantId, gone.extensionIds)
       files.eraseSoon(gone.files)

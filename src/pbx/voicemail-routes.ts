@@ -3,6 +3,7 @@ import type { Badges } from '../devices/badges.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Problem } from '../lib/problem.ts'
+import { orStoreAway } from '../lib/store-away.ts'
 import type { StoredFiles } from '../storage/stored-files.ts'
 import type { PbxKey } from './pbx-key-store.ts'
 import type { VoicemailMessageStore, VoicemailPlace } from './voicemail-message-store.ts'
@@ -91,7 +92,9 @@ const listMessages = ({ pbxAuth, voicemailMessages }: VoicemailRouteDeps): Route
     problems,
     async handler({ query: { box, limit, cursor }, caller }) {
       const after = cursor === undefined ? undefined : readCursor(cursor)
-      const found = await voicemailMessages.list(caller.tenantId, { box, after, limit: limit + 1 })
+      const found = await orStoreAway(
+        voicemailMessages.list(caller.tenantId, { box, after, limit: limit + 1 }),
+      )
       const messages = found.slice(0, limit)
       const last = messages.at(-1)
       const next = found.length > limit && last ? toCursor(last) : undefined
@@ -114,7 +117,7 @@ const changeMessage = ({ pbxAuth, voicemailMessages, badges, clock }: VoicemailR
     problems: [...problems, 'unknown_voicemail'],
     async handler({ params: { id }, body, caller }) {
       const now = new Date(clock.now())
-      const changed = await voicemailMessages.change(caller.tenantId, id, { ...body, now })
+      const changed = await orStoreAway(voicemailMessages.change(caller.tenantId, id, { ...body, now }))
       if (!changed) throw new Problem('unknown_voicemail')
       badges.changed(caller.tenantId, changed.extensionIds)
       return { data: describeStored(changed.message) }
@@ -132,7 +135,7 @@ const deleteMessage = ({ pbxAuth, voicemailMessages, files, badges, clock }: Voi
     replies: [{ status: 200, description: 'It is gone.', schema: z.object({ status: z.literal('ok') }) }],
     problems: [...problems, 'unknown_voicemail'],
     async handler({ params: { id }, caller }) {
-      const gone = await voicemailMessages.remove(caller.tenantId, id, new Date(clock.now()))
+      const gone = await orStoreAway(voicemailMessages.remove(caller.tenantId, id, new Date(clock.now())))
       if (!gone) throw new Problem('unknown_voicemail')
       badges.changed(caller.tenantId, gone.extensionIds)
       files.eraseSoon([gone.file])
