@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { rfc3339 } from '../lib/rfc3339.ts'
 import type { Voicemail } from './voicemail-store.ts'
 
 export const VoicemailId = z.object({
@@ -40,10 +41,10 @@ export const describeVoicemail = (message: Voicemail): z.output<typeof Voicemail
   mailbox_id: message.boxId,
   caller_id_name: message.callerIdName,
   caller_id_num: message.callerIdNum,
-  timestamp: message.recordedAt.toISOString(),
+  timestamp: rfc3339(message.recordedAt),
   duration: message.durationSeconds,
   read: message.readAt !== undefined,
-  read_at: message.readAt?.toISOString() ?? null,
+  read_at: message.readAt ? rfc3339(message.readAt) : null,
   ...(message.transcription && { transcription: message.transcription }),
-  created_at: message.createdAt.toISOString(),
+  created_at: rfc3339(message.createdAt),
 })

@@ -6,6 +6,9 @@ import { startVoicemail } from '../support/voicemail.ts'
 
 /** From the PBX to the phones: a message, its push, its recording, and the number on the icon. */
 
+/** As FlowPBX gives times: RFC 3339 without fractions. */
+const SECONDS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
+
 describe.each(BACKENDS)('voicemail on %s', (backend) => {
   test('a message reaches the phones of its owner, is heard, and the icon follows', async () => {
     await using own = await startVoicemail({ backend })
@@ -58,12 +61,12 @@ describe.each(BACKENDS)('voicemail on %s', (backend) => {
       mailbox_id: expect.any(Number),
       caller_id_name: 'Ada',
       caller_id_num: '0301234567',
-      timestamp: '2026-11-20T09:00:00.000Z',
+      timestamp: '2026-11-20T09:00:00Z',
       duration: 2,
       read: false,
       read_at: null,
       transcription: 'Call me back.',
-      created_at: expect.stringMatching(/Z$/),
+      created_at: expect.stringMatching(SECONDS),
     })
     expect(list.data[1]).not.toHaveProperty('transcription')
     expect((await colleague.app('GET', '/voicemail')).json.data).toHaveLength(1)
@@ -73,7 +76,7 @@ describe.each(BACKENDS)('voicemail on %s', (backend) => {
     const json = { 'content-type': 'application/json' }
     const read = await owner.app('PUT', `/voicemail/${id}/read`, json)
     expect(read.status).toBe(200)
-    expect(read.json.data).toMatchObject({ id, read: true, read_at: expect.any(String) })
+    expect(read.json.data).toMatchObject({ id, read: true, read_at: expect.stringMatching(SECONDS) })
     const again = await colleague.app('PUT', `/voicemail/${id}/read`, json)
     expect(again.json.data.read_at).toBe(read.json.data.read_at)
     await until(() => own.pushesTo(phones).apns.length === 3 && own.pushesTo(others).apns.length === 2, {
