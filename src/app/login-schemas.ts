@@ -6,8 +6,8 @@ import { describeMe, Me } from './profile-schemas.ts'
 import type { RefreshedSession } from './session-refresh.ts'
 import type { StartedSession } from './session-start.ts'
 
-/** FlowPBX counts characters, not bytes. */
-const LONGEST_NUMBER = 40
+/** FlowPBX counts characters, not bytes. It stops at 40; here a number may be as long as a PBX may make it. */
+const LONGEST_NUMBER = 64
 const LONGEST_DOMAIN = 253
 const LONGEST_PASSWORD = 256
 const LONGEST_NAME = 200

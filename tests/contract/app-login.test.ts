@@ -112,7 +112,7 @@ describe('a login', () => {
     ['null', 'null', 'extension and sip_password are required'],
     [
       'an endless extension',
-      { extension: '1'.repeat(41), sip_password: 'x' },
+      { extension: '1'.repeat(65), sip_password: 'x' },
       'extension exceeds maximum length',
     ],
     [
@@ -155,6 +155,15 @@ describe('a login', () => {
       headers: { 'content-type': 'application/json' },
     })
     expect({ status, error: json.error }).toEqual({ status: 400, error: 'request body must not be empty' })
+  })
+
+  test('takes a number as long as a PBX may make it', async () => {
+    const number = '9'.repeat(64)
+    expect(
+      (await gateway.pbx('PUT', `/extensions/${number}`, { body: { password: SIP_PASSWORD } })).status,
+    ).toBe(200)
+    expect((await logIn(gateway, number)).json.data.extension.extension).toBe(number)
+    expect((await gateway.pbx('PUT', `/extensions/${number}9`, { body: {} })).status).toBe(400)
   })
 
   test('takes a password of 256 characters that are not ASCII', async () => {
