@@ -164,6 +164,15 @@ test('the same message twice is one, also at the same time', async () => {
   await own.gateway.pbx('DELETE', '/voicemail-boxes/101')
 })
 
+/** A PBX comes again when it is asked to: fifty at once may wait too long for a connection to the database. */
+async function uploadUntilJudged(audio?: Buffer) {
+  const external_id = crypto.randomUUID()
+  for (;;) {
+    const answer = await own.upload({ external_id }, audio)
+    if (answer.status !== 503) return answer
+  }
+}
+
 test('fifty at once fill a quota exactly, and a box exactly', async () => {
   // Ten recordings fit beside this one.
   const size = 200_000
@@ -177,7 +186,7 @@ test('fifty at once fill a quota exactly, and a box exactly', async () => {
     size_bytes: 20_000_000 - 10 * size,
     changed_at: new Date(),
   })
-  const answers = await Promise.all(Array.from({ length: 50 }, () => own.upload({}, small)))
+  const answers = await Promise.all(Array.from({ length: 50 }, () => uploadUntilJudged(small)))
   const statuses = (status: number) => answers.filter((answer) => answer.status === status)
   expect(statuses(201)).toHaveLength(10)
   expect(statuses(409)).toHaveLength(40)
@@ -189,7 +198,7 @@ test('fifty at once fill a quota exactly, and a box exactly', async () => {
     .del()
 
   await own.box('100', ['100'], { max_messages: 15 })
-  const more = await Promise.all(Array.from({ length: 20 }, () => own.upload()))
+  const more = await Promise.all(Array.from({ length: 20 }, () => uploadUntilJudged()))
   expect(more.filter(({ status }) => status === 201)).toHaveLength(5)
   expect(more.find(({ status }) => status === 409)?.json).toMatchObject({ code: 'box_full', field: 'box' })
   expect(await own.files()).toHaveLength(15)
