@@ -54,9 +54,18 @@ export function createApp({ routes, mounts = [], trustProxyHops, strangers, logg
 
 const handlersOf = (route: Route): RequestHandler[] => [
   ...(route.signer ? [signAnswers(route.signer)] : []),
+  ...(route.auth.stage === 'before-body' ? [authenticate(route)] : []),
   ...(route.body ? [parseJson(route)] : []),
   serve(route),
 ]
+
+/** Before a byte of the body is read: whoever is nobody has nothing parsed, and does not learn what is wrong with it. */
+function authenticate({ auth }: Route): RequestHandler {
+  return async (request, response, next) => {
+    response.locals.caller = await auth.verify(authRequest(request, response))
+    next()
+  }
+}
 
 function parseJson({ bodyLimit, bodyTexts }: Route): RequestHandler {
   const options = { limit: bodyLimit ?? BODY_LIMIT, type: () => true, strict: false }
@@ -77,20 +86,19 @@ const prepare: RequestHandler = (request, response, next) => {
   next()
 }
 
-/** Auth and validation in the order of the route, then the handler, then the envelope. */
+/** What is left of auth, and validation in the order of the route, then the handler, then the envelope. */
 function serve(route: Route): RequestHandler {
   return async (request, response) => {
     const { auth } = route
     const known = authRequest(request, response)
-    const early = auth.stage === 'before-body' ? await auth.verify(known) : undefined
     auth.require?.({ ...known, body: request.body })
     const body = route.body && validateBody(route, route.body, request)
     const params = route.params && validate(route.params, request.params)
     const query = route.query && validate(route.query, request.query)
     response.locals.isJudged = true
-    const caller = auth.stage === 'after-body' ? await auth.verify({ ...known, body }) : early
     const signal = gone(response)
-    const { requestId } = response.locals as { requestId: string }
+    const { requestId, caller: early } = response.locals as { requestId: string; caller: unknown }
+    const caller = auth.stage === 'after-body' ? await auth.verify({ ...known, body }) : early
     const receive = receiveUpload(request, route.upload)
     const reply = await route.handler({ ...known, body, params, query, caller, requestId, signal, receive })
     if (response.destroyed) return void reply.bytes?.destroy()
