@@ -51,8 +51,8 @@ const importCommand = (withDeps: WithDeps<Deps>): Command =>
       await using passwords = await openPasswords(lines, options)
       await withDeps(async (deps) => {
         await mustBeTenant(deps, options.tenant)
-        const imported = await importExtensions(deps, options.tenant, lines, { dryRun })
-        await passwords.write(imported)
+        const how = { dryRun, keepPasswords: passwords.keep }
+        const imported = await importExtensions(deps, options.tenant, lines, how)
         report(imported, options)
       })
     })
@@ -114,12 +114,11 @@ async function openPasswords(lines: readonly CsvLine[], { passwords: path, dryRu
         })
       : undefined
   return {
-    async write(imported: readonly ImportedLine[]): Promise<void> {
-      const made = imported.flatMap(({ number, password }) =>
-        password === undefined ? [] : [[number, password]],
-      )
-      await file?.write(['number,password', ...made.map((cells) => cells.map(csvCell).join(','))].join('\n'))
-      await file?.write('\n')
+    /** On the disk when it resolves: nobody can have a password that is lost. */
+    async keep(made: ReadonlyMap<string, string>): Promise<void> {
+      const lines = [...made].map((cells) => cells.map(csvCell).join(','))
+      await file?.write(`${['number,password', ...lines].join('\n')}\n`)
+      await file?.sync()
     },
     [Symbol.asyncDispose]: async () => file?.close(),
   }
@@ -129,17 +128,16 @@ async function openPasswords(lines: readonly CsvLine[], { passwords: path, dryRu
 const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
 function report(imported: readonly ImportedLine[], { json, dryRun }: ImportOptions): void {
-  const lines = imported.map(({ password: _, ...line }) => line)
-  const count = (status: ImportedLine['status']) => lines.filter((line) => line.status === status).length
+  const count = (status: ImportedLine['status']) => imported.filter((line) => line.status === status).length
   const summary = {
     created: count('created'),
     updated: count('updated'),
     unchanged: count('unchanged'),
     refused: count('refused'),
   }
-  if (json) printJson({ dry_run: dryRun === true, ...summary, lines })
+  if (json) printJson({ dry_run: dryRun === true, ...summary, lines: imported })
   else {
-    const rows = lines.map(({ line, number, status, reason = '' }) => [`${line}`, number, status, reason])
+    const rows = imported.map(({ line, number, status, reason = '' }) => [`${line}`, number, status, reason])
     console.log(table(['LINE', 'NUMBER', 'RESULT', ''], rows))
     const sums = Object.entries(summary).map(([status, sum]) => `${sum} ${status}`)
     console.log(`${dryRun ? 'would be: ' : ''}${sums.join(', ')}`)

@@ -14,19 +14,20 @@ export interface ImportedLine {
   number: string
   status: 'created' | 'updated' | 'unchanged' | 'refused'
   reason?: string
-  /** Made for it; shown nowhere else. */
-  password?: string
 }
 
 /** 24 characters of 6 bits: nobody guesses it, and it can still be typed. */
 const newPassword = (): string => randomBytes(18).toString('base64url')
 
-/** Doing it again changes nothing: a password is only made for an extension that has none. */
+/** Doing it again changes nothing: a password is only made for an extension that has none, and kept before it is anybody's. */
 export async function importExtensions(
   { extensions, provisionExtensions }: ImportDeps,
   tenantId: string,
   lines: readonly CsvLine[],
-  { dryRun }: { dryRun: boolean },
+  {
+    dryRun,
+    keepPasswords,
+  }: { dryRun: boolean; keepPasswords(made: ReadonlyMap<string, string>): Promise<void> },
 ): Promise<ImportedLine[]> {
   const numbers = lines.flatMap(({ number, wantsPassword }) => (wantsPassword ? [number] : []))
   const havePassword = await extensions.passwordHashes(tenantId, numbers)
@@ -36,6 +37,7 @@ export async function importExtensions(
   const writes = lines.flatMap(({ extension }): NewExtension[] =>
     extension ? [{ ...extension, password: made.get(extension.number) ?? extension.password }] : [],
   )
+  if (!dryRun) await keepPasswords(made)
   const written = (await provisionExtensions(tenantId, writes, { dryRun })).values()
   return lines.map(({ line, number, extension, refused }): ImportedLine => {
     const done = extension ? written.next().value : undefined
@@ -48,7 +50,6 @@ export async function importExtensions(
         reason: `${noRoom(done).message} (${done.inUse} of ${done.limit})`,
       }
     }
-    const password = made.get(number)
-    return { line, number, status: done.status, ...(password !== undefined && !dryRun && { password }) }
+    return { line, number, status: done.status }
   })
 }

@@ -152,3 +152,17 @@ test('what is wrong with the whole is one sentence, and nothing is done', async 
   expect(missing.stderr).toContain('cannot be read (ENOENT)')
   expect(await customer.db('extensions')).toEqual([])
 })
+
+test('a password that is made is on the disk before it is anybody’s', async () => {
+  await using customer = await openCustomer()
+  const { db, file } = customer
+  await db.raw(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$;
+    CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON extensions DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  const csv = 'number,password\n100,generate\n'
+  const { code } = await customer.import(csv, '--passwords', file('made.csv'))
+  expect(code).not.toBe(0)
+  expect((await customer.hashes('100')).size).toBe(0)
+  expect(await readFile(file('made.csv'), 'utf8')).toMatch(/^number,password\n100,[\w-]{24}\n$/)
+})
