@@ -120,6 +120,7 @@ const featureRoutes = (context: Context): Route[] => [
 export function createApi(context: Context): Express {
   return createApp({
     routes: apiRoutes(context),
+    paces: [{ path: '/api/v1/app', check: context.appPace }],
     mounts: [docsPage(), queueBoard(context), loginRoutes(context)],
     strangers: context.addressGuard,
     trustProxyHops: context.config.http.trustProxyHops,

@@ -11,6 +11,7 @@ import type { Counters } from './limits/counters.ts'
 import { createPushAllowances } from './limits/push-allowances.ts'
 import { createQuotaWarnings, type QuotaWarning } from './limits/quota-warnings.ts'
 import { createRateLimits } from './limits/rate-limits.ts'
+import { createRequestPace } from './limits/request-pace.ts'
 import type { Events } from './observability/events.ts'
 import type { Signals } from './signals/signals.ts'
 import type { Webhooks } from './webhooks/webhooks.ts'
@@ -44,6 +45,7 @@ export function createLimiting(core: LimitingDeps, releaser: Releaser) {
     allowances,
     usageStore,
     usage,
+    appPace: createRequestPace({ clock, perSecond: config.appRequestsPerSecond, isOn }),
     addressGuard: createAddressGuard({ counters, clock, events, isOn }),
     pushAllowances: createPushAllowances({ allowances, usage, warnings, clock, events, isOn }),
     // Of their own, because there are far more tokens than licences: they must not crowd those out.

@@ -49,6 +49,8 @@ export async function startStack(profileDirectory?: string, options: { google?: 
   )
 
   const env = {
+    // All callers have one address here.
+    APP_REQUESTS_PER_SECOND: '100000',
     ...recorder.ready.env,
     ...google?.env,
     DATABASE_URL: postgres.url,

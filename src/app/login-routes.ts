@@ -66,7 +66,7 @@ const refreshRoute = ({ refreshSession }: AppLoginRouteDeps): Route =>
     body: RefreshBody,
     bodyTexts: 'app',
     replies: [{ status: 200, description: 'New tokens.', schema: RefreshResult }],
-    problems: ['invalid_token', 'store_unavailable'],
+    problems: ['invalid_token', ...problems],
     handler: async ({ body }) => ({ data: describeRefreshed(await refreshSession(body.refresh_token)) }),
   })
 

@@ -40,6 +40,7 @@ export const voicemailAudioRoute = ({ appAuth, voicemail, files }: VoicemailAudi
     replies,
     problems: [
       'unauthorized',
+      'rate_limited',
       'unknown_voicemail',
       'range_not_satisfiable',
       'audio_missing',

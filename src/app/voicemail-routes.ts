@@ -19,7 +19,7 @@ export interface AppVoicemailDeps {
 }
 
 const tag = 'App'
-const problems = ['unauthorized', 'store_unavailable'] as const
+const problems = ['unauthorized', 'rate_limited', 'store_unavailable'] as const
 
 /** The messages in all boxes of who is logged in. */
 export const appVoicemailRoutes = (deps: AppVoicemailDeps): Route[] => [

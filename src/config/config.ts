@@ -32,6 +32,8 @@ export interface Config {
   /** An installation not seen for so long is dead. */
   readonly installationMs: number
   readonly rateLimits: boolean
+  /** Of one address. */
+  readonly appRequestsPerSecond: number
   readonly drainMs: number
   /** Private networks that webhooks may reach, in CIDR notation. */
   readonly webhookNetworks: readonly string[]
@@ -104,6 +106,7 @@ function readValues(reader: Reader, shape: Shape, secrets: Secrets): Config {
     licenseGraceMs: reader.integer('LICENSE_GRACE_DAYS', 0, 365) * DAY,
     installationMs: reader.integer('INSTALLATION_DAYS', 1, 3_650) * DAY,
     rateLimits: reader.choice('RATE_LIMITS', ['on', 'off']) === 'on',
+    appRequestsPerSecond: reader.integer('APP_REQUESTS_PER_SECOND', 1, 100_000),
     drainMs: reader.integer('DRAIN_SECONDS', 1, 19) * SECOND,
     webhookNetworks: readWebhookNetworks(reader),
     simulators: reader.choice('SIMULATORS', ['auto', 'off']),

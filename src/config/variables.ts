@@ -75,6 +75,11 @@ export const VARIABLES = {
     meaning: '`on`, or `off` where something in front of Wakeline sees to it.',
     default: 'on',
   },
+  APP_REQUESTS_PER_SECOND: {
+    meaning:
+      'Requests of the app from one address, and twice as many at once; more where many phones have one.',
+    default: '20',
+  },
   DRAIN_SECONDS: { meaning: 'How long a stop waits for work in hand.', default: '15' },
   APP_ID: { meaning: 'Name of the app the credentials below belong to.', default: 'default' },
   APNS_KEY_FILE: { meaning: 'The .p8 key of Apple.' },

@@ -7,4 +7,5 @@ export const APP_PROBLEMS = [
   'invalid_token',
   'invalid_token_claims',
   'store_unavailable',
+  'rate_limited',
 ] as const satisfies readonly ProblemCode[]

@@ -27,16 +27,31 @@ export interface AppOptions {
   trustProxyHops: number
   /** Who may send faulty requests to the routes that anybody on the net can reach with a key of his own, and how many. */
   strangers: StrangerGuard
+  /** Throws for an address that asks too often below this path; before anything of the request is looked at. */
+  paces?: readonly { path: string; check: (address: string) => void }[]
   logger: Logger
 }
 
 /** The whole HTTP surface as one visible list. */
-export function createApp({ routes, mounts = [], trustProxyHops, strangers, logger }: AppOptions): Express {
+export function createApp({
+  routes,
+  mounts = [],
+  paces = [],
+  trustProxyHops,
+  strangers,
+  logger,
+}: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('trust proxy', trustProxyHops)
   app.use(prepare)
+  for (const { path, check } of paces) {
+    app.use(path, (request, _response, next) => {
+      check(request.ip ?? '')
+      next()
+    })
+  }
   for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
     const served = app.route(expressPath(path))
     for (const route of methods) served[route.method](...handlersOf(route))

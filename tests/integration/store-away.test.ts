@@ -14,11 +14,14 @@ beforeAll(async () => {
   // Who asks is known, so that it is the route itself that meets the outage.
   const { user, deviceId: deviceKey } = owner
   const caller = { tenantId: customer.tenantId, extensionId: user.extensionId, extension: user.extension }
-  appAuth.verify = async () => ({ ...caller, sessionId: user.sessionId, deviceKey })
+  appAuth.verify = async () => ({ ...caller, sessionId: user.sessionId, deviceKey, tokenExpiresAt: FAR })
   pbxAuth.verify = async () => ({ tenantId: customer.tenantId }) as never
   db.client.acquireConnection = () => Promise.reject(new Error('the database is away'))
 })
 afterAll(() => gateway[Symbol.asyncDispose]())
+
+/** Milliseconds since the epoch. */
+const FAR = 8e15
 
 /** They live on what is in Redis, and a call on phones that were called before. */
 const WITHOUT = [

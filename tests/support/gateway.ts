@@ -107,6 +107,8 @@ export function testConfig(options: GatewayOptions, databaseUrl: string) {
       PORT: '0',
       METRICS_PORT: '0',
       LOG_LEVEL: 'silent',
+      // All of a test comes from one address.
+      APP_REQUESTS_PER_SECOND: '100000',
       ...options.env,
     },
     'cluster',
