@@ -141,6 +141,10 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
     ...openPushHistory(databaseUrl, config, releaser),
     realtimeSettings: overrides.realtimeSettings,
     appIds: secrets.apps.map(({ id }) => id),
+    appsOf: {
+      apns: secrets.apps.filter(({ apns }) => apns).map(({ id }) => id),
+      fcm: secrets.apps.filter(({ fcm }) => fcm).map(({ id }) => id),
+    },
     appTokenSecrets: secrets.appTokenSecrets ?? ([keyring.appTokenSecret] as const),
     licenseSigning: createLicenseSigning({
       pem: secrets.licenseSigningKey,

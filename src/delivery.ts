@@ -28,6 +28,7 @@ interface DeliveryDeps {
   outcomes: Outcomes
   pushLog: PushLog
   providers: Readonly<Record<Provider, PushProvider>>
+  appsOf: Readonly<Record<Provider, readonly string[]>>
   verdicts: TokenVerdicts
   recheck: Recheck
   keyring: Keyring
@@ -51,7 +52,8 @@ export function createDelivery(core: DeliveryDeps) {
   })
 
   const pendingPushes = createPendingPushStore(db)
-  const circuit = createProviderCircuit(clock, (provider, isOpen) => events.providerCircuit(provider, isOpen))
+  const { appsOf } = core
+  const circuit = createProviderCircuit({ clock, appsOf, onChange: events.providerCircuit })
   const deliverMessage = createDeliverMessage({ ...core, pendingPushes, sendTry, circuit })
   const enqueueMessages: EnqueueMessages = (provider, pushes) =>
     queues.enqueueAll(

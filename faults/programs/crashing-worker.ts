@@ -59,11 +59,11 @@ function crashAt(point: CrashPoint, pushId: string): void {
 
 /** The message's way, with a crash between any two steps of it. */
 function crashingMessages(context: Context): Context['deliverMessage'] {
-  const { pendingPushes, outcomes, clock, events } = context
+  const { pendingPushes, outcomes, clock, events, appsOf } = context
   const sendTry = createSendTry(context)
   const deliver = createDeliverMessage({
     ...context,
-    circuit: createProviderCircuit(clock, (provider, isOpen) => events.providerCircuit(provider, isOpen)),
+    circuit: createProviderCircuit({ clock, appsOf, onChange: events.providerCircuit }),
     async sendTry(push, attempt, withinMs) {
       if (push.token === options.poison) crash()
       crashAt('after_fence', push.id)

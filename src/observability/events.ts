@@ -1,6 +1,8 @@
-import { SECOND } from '../lib/units.ts'
+import { createSeldom } from '../lib/seldom.ts'
+import { MINUTE, SECOND } from '../lib/units.ts'
+import type { Failure } from '../push/outcome.ts'
 import { callIdOf, type Push } from '../push/push.ts'
-import type { Lane, Provider } from '../push/push-kinds.ts'
+import type { Lane } from '../push/push-kinds.ts'
 import type { PushResult } from '../push/push-result.ts'
 import type { BreakerScope } from '../push/token-breaker.ts'
 import type { Logger } from './logger.ts'
@@ -16,6 +18,7 @@ const APP_LOGIN_SENTENCES = {
 /** One function per thing that happens: its counter and its log line are written together and cannot disagree. */
 export function createEvents(logger: Logger, metrics: Metrics) {
   return {
+    ...providerEvents(logger, metrics),
     ...limitEvents(logger, metrics),
     ...tokenEvents(logger, metrics),
 
@@ -52,13 +55,6 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     pushParked(push: Push): void {
       metrics.parked.inc({ kind: push.kind })
       logger.error({ push_id: push.id, kind: push.kind }, 'push parked: its workers kept dying')
-    },
-
-    /** The messages of a provider wait, or go on. */
-    providerCircuit(provider: Provider, isOpen: boolean): void {
-      metrics.providerDown.set({ provider }, isOpen ? 1 : 0)
-      if (isOpen) logger.error({ provider }, 'provider fails, its messages wait')
-      else logger.warn({ provider }, 'provider is back, its messages go on')
     },
 
     /** Promised pushes that had no job in the queue. */
@@ -104,6 +100,29 @@ export function createEvents(logger: Logger, metrics: Metrics) {
   }
 }
 export type Events = ReturnType<typeof createEvents>
+
+function providerEvents(logger: Logger, metrics: Metrics) {
+  const isSeldom = createSeldom(MINUTE)
+  return {
+    /** Nothing of the app gets through until a person mends something. Every try counts; the log says it once a minute. */
+    providerRefused(
+      { appId: app, provider, environment }: Pick<Push, 'appId' | 'provider' | 'environment'>,
+      { reason, class: fault, detail, status }: Failure,
+    ): void {
+      metrics.providerRefusals.inc({ app, provider, reason, class: fault })
+      if (!isSeldom(JSON.stringify([app, provider, environment, reason]))) return
+      const line = { app, provider, environment, reason, class: fault, detail, provider_status: status }
+      logger.error({ event: 'provider.refused', ...line }, 'the provider refuses the app')
+    },
+
+    /** The messages of an app wait for a provider, or go on. */
+    providerCircuit({ appId: app, provider }: Pick<Push, 'appId' | 'provider'>, isOpen: boolean): void {
+      metrics.providerDown.set({ app, provider }, isOpen ? 1 : 0)
+      if (isOpen) logger.error({ app, provider }, 'provider fails, its messages wait')
+      else logger.warn({ app, provider }, 'provider is back, its messages go on')
+    },
+  }
+}
 
 /** What somebody wanted too much of. */
 function limitEvents(logger: Logger, metrics: Metrics) {

@@ -83,10 +83,16 @@ function laneMetrics(registers: Registry[]) {
       labelNames: ['kind'],
       registers,
     }),
+    providerRefusals: new Counter({
+      name: 'wakeline_provider_refusals_total',
+      help: 'Tries that a provider refused for a reason that a person has to mend.',
+      labelNames: ['app', 'provider', 'reason', 'class'],
+      registers,
+    }),
     providerDown: new Gauge({
       name: 'wakeline_provider_down',
-      help: '1 while the messages of a provider wait because it fails.',
-      labelNames: ['provider'],
+      help: '1 while the messages of an app wait because their provider fails.',
+      labelNames: ['app', 'provider'],
       registers,
     }),
     pendingPushes: new Gauge({

@@ -77,7 +77,8 @@ export function createDeliverCall(deps: DeliverCallDeps) {
     const { outcome } = tried
     if (outcome.kind === 'retry') {
       const next = clock.now() + Math.max(attempt.pauseMs, outcome.retryAfterMs ?? 0)
-      if (!attempt.last && next < push.expiresAt) {
+      const isWorthIt = !attempt.last && !(outcome.isOfPhone && right.attempt > 0)
+      if (isWorthIt && next < push.expiresAt) {
         await claims.release(push.id, right.attempt)
         return { ...outcome, done: false }
       }

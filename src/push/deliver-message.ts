@@ -83,10 +83,8 @@ export function createDeliverMessage(deps: DeliverMessageDeps) {
       const skipped = { ...times, attempts: row.fence - 1, ...skipBecause(checked.skip) }
       return end(push, row.fence, { ...skipped, closedAt: clock.now() })
     }
-    const tried = await circuit.run(provider, () =>
-      deps.sendTry(checked.send, row.fence, Math.min(TRY_MS, left)),
-    )
-    if (!tried) return held(Math.max(circuit.waitMs(provider), SECOND))
+    const tried = await circuit.run(push, () => deps.sendTry(checked.send, row.fence, Math.min(TRY_MS, left)))
+    if (!tried) return putOff(circuit, push, attempt)
     const wait = waitAfter(tried, attempt)
     if (wait !== undefined && clock.now() + wait < push.expiresAt) return again(tried, wait)
     return end(push, row.fence, { ...times, ...endingOf(tried), closedAt: clock.now() })
@@ -120,6 +118,14 @@ const held = (waitMs: number): MessageVerdict => ({
   retryAfterMs: waitMs,
   holdMs: waitMs,
 })
+
+/** The provider is down for the push's app; other apps may be waiting in the same queue. */
+function putOff(circuit: ProviderCircuit, push: Push, { pauseMs }: Attempt): MessageVerdict {
+  const waitMs = circuit.waitMs(push.provider)
+  if (waitMs > 0) return held(waitMs)
+  const retryAfterMs = Math.max(circuit.waitOf(push), pauseMs, SECOND)
+  return { done: false, reason: 'the provider is down for this app', retryAfterMs }
+}
 
 const again = ({ outcome }: Tried, wait: number): MessageVerdict => ({
   done: false,

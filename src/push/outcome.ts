@@ -21,8 +21,17 @@ export type Outcome =
   | { kind: 'accepted'; providerId: string }
   /** The token will never work again, as of `deadSince` (ms since the epoch) when the vendor says so. */
   | ({ kind: 'token_dead'; class: 'token'; deadSince?: number } & Fault)
-  /** Worth another try while the deadline allows; the vendor may ask for a pause (ms). */
-  | ({ kind: 'retry'; class: 'transient' | 'provider_token'; retryAfterMs?: number } & Fault)
+  /**
+   * Worth another try while the deadline allows; the vendor may ask for a pause (ms). `isOfPhone` when it had enough of this phone
+   * alone: then a call is worth one more try, and the provider is not to blame.
+   */
+  | ({
+      kind: 'retry'
+      class: 'transient' | 'provider_token'
+      retryAfterMs?: number
+      isOfPhone?: true
+      needsOperator?: true
+    } & Fault)
   /**
    * Not as it is. With class `token` the token is suspect and goes into quarantine, because a wrong configuration looks the
    * same; `tryOtherEnvironment` when Apple's other gateway may know it. Anything else is loud and costs no token.
@@ -35,6 +44,11 @@ export type Outcome =
   /** The request left and no answer came: it may have rung, so a call is not blindly sent again. */
   | ({ kind: 'unknown'; class: 'unknown' } & Fault)
 export type Failure = Exclude<Outcome, { kind: 'accepted' }>
+
+/** Whether a person has to mend something before pushes like this one get through. */
+export const needsOperator = (outcome: Outcome): outcome is Failure =>
+  (outcome.kind === 'rejected' && outcome.class === 'config') ||
+  (outcome.kind === 'retry' && outcome.needsOperator === true)
 
 /** Why a push cannot be accepted at all, as told to whoever asked for it. */
 export interface Refusal {

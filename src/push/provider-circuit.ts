@@ -7,10 +7,11 @@ import {
 } from 'cockatiel'
 import type { Clock } from '../lib/clock.ts'
 import { SECOND } from '../lib/units.ts'
+import type { Push } from './push.ts'
 import type { Provider } from './push-kinds.ts'
 import type { Tried } from './send-try.ts'
 
-/** Half of what was sent within this time failed: the vendor is down, or our account with it. */
+/** Half of what was sent within this time failed: the vendor is down. */
 const WINDOW_MS = 10 * SECOND
 const THRESHOLD = 0.5
 /** Fewer tries per second than this prove nothing. */
@@ -18,33 +19,53 @@ const MIN_TRIES_PER_SECOND = 1
 /** Then one push asks whether it is over. */
 const OPEN_MS = 5 * SECOND
 
+/** While that one push is on its way. */
+const PROBE_MS = SECOND
+
+type Subject = Pick<Push, 'appId' | 'provider'>
+
 /**
- * Stops the messages lane of a provider that fails, so that a backlog waits instead of burning processor time that calls need, and
- * a vendor that comes back is not met by all of it at once. Calls do not pass here: for them every try is worth it.
+ * Stops the messages of an app at a provider that fails, so that a backlog waits instead of burning processor time that calls need,
+ * and a vendor that comes back is not met by all of it at once. Calls do not pass here: for them every try is worth it.
  */
 export interface ProviderCircuit {
-  /** Milliseconds to wait before another push is worth a try; 0: now. */
+  /** Milliseconds for which no push of the provider is worth a try, of whatever app; 0: now. */
   waitMs(provider: Provider): number
+  /** The same for the pushes of one app. */
+  waitOf(push: Subject): number
   /** Undefined: the circuit is open and nothing was sent. */
-  run(provider: Provider, work: () => Promise<Tried>): Promise<Tried | undefined>
+  run(push: Subject, work: () => Promise<Tried>): Promise<Tried | undefined>
 }
 
-export function createProviderCircuit(clock: Clock, onChange: (provider: Provider, isOpen: boolean) => void) {
-  const circuits = {
-    apns: createCircuit('apns', clock, onChange),
-    fcm: createCircuit('fcm', clock, onChange),
-  } satisfies Record<Provider, unknown>
+interface CircuitDeps {
+  clock: Clock
+  /** The apps with credentials of each provider. */
+  appsOf: Readonly<Record<Provider, readonly string[]>>
+  onChange: (app: Subject, isOpen: boolean) => void
+}
+
+export function createProviderCircuit({ clock, appsOf, onChange }: CircuitDeps): ProviderCircuit {
+  const circuits = new Map<string, Circuit>()
+  const circuitOf = ({ appId, provider }: Subject): Circuit => {
+    const key = JSON.stringify([appId, provider])
+    const circuit =
+      circuits.get(key) ?? createCircuit(clock, (isOpen) => onChange({ appId, provider }, isOpen))
+    circuits.set(key, circuit)
+    return circuit
+  }
   return {
-    waitMs: (provider: Provider) => circuits[provider].waitMs(),
-    run: (provider: Provider, work: () => Promise<Tried>) => circuits[provider].run(work),
-  } satisfies ProviderCircuit
+    waitMs(provider) {
+      const waits = appsOf[provider].map((appId) => circuitOf({ appId, provider }).waitMs())
+      return waits.length > 0 ? Math.min(...waits) : 0
+    },
+    waitOf: (push) => circuitOf(push).waitMs(),
+    run: (push, work) => circuitOf(push).run(work),
+  }
 }
 
-function createCircuit(
-  provider: Provider,
-  clock: Clock,
-  onChange: (provider: Provider, isOpen: boolean) => void,
-) {
+type Circuit = ReturnType<typeof createCircuit>
+
+function createCircuit(clock: Clock, onChange: (isOpen: boolean) => void) {
   const policy = circuitBreaker(
     handleWhenResult((tried) => isOutage((tried as Tried).outcome)),
     {
@@ -59,12 +80,14 @@ function createCircuit(
   let openedAt = 0
   policy.onBreak(() => {
     openedAt = clock.monotonic()
-    onChange(provider, true)
+    onChange(true)
   })
-  policy.onReset(() => onChange(provider, false))
+  policy.onReset(() => onChange(false))
   return {
-    waitMs: () =>
-      policy.state === CircuitState.Open ? Math.max(0, openedAt + OPEN_MS - clock.monotonic()) : 0,
+    waitMs(): number {
+      if (policy.state === CircuitState.Open) return Math.max(0, openedAt + OPEN_MS - clock.monotonic())
+      return policy.state === CircuitState.HalfOpen ? PROBE_MS : 0
+    },
     async run(work: () => Promise<Tried>): Promise<Tried | undefined> {
       try {
         return await policy.execute(work)
@@ -76,8 +99,9 @@ function createCircuit(
   }
 }
 
-/** Answers that the next push would get as well. */
-const isOutage = ({ kind, ...fault }: Tried['outcome']): boolean =>
-  kind === 'retry' ||
-  kind === 'unknown' ||
-  (kind === 'rejected' && 'class' in fault && fault.class === 'config')
+/**
+ * Answers that the next push of the app would get as well, and that cost a vendor or a connection dear. A wrong configuration is
+ * answered at once and waits for a person, and what one phone had too much of says nothing about the others.
+ */
+const isOutage = (outcome: Tried['outcome']): boolean =>
+  outcome.kind === 'unknown' || (outcome.kind === 'retry' && !outcome.isOfPhone)

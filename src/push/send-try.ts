@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
-import type { Failure, Outcome, PushProvider } from './outcome.ts'
+import type { Events } from '../observability/events.ts'
+import { type Failure, needsOperator, type Outcome, type PushProvider } from './outcome.ts'
 import type { ApnsEnvironment, Push } from './push.ts'
 import type { Provider } from './push-kinds.ts'
 import type { PushLog } from './push-log.ts'
@@ -20,6 +21,7 @@ export interface SendTryDeps {
   providers: Readonly<Record<Provider, PushProvider>>
   verdicts: TokenVerdicts
   pushLog: PushLog
+  events: Pick<Events, 'providerRefused'>
   clock: Clock
 }
 
@@ -57,7 +59,7 @@ const elsewhere = (push: Push, environment: ApnsEnvironment) =>
   environment === push.environment ? {} : { environment }
 
 async function sendOnce(
-  { providers, verdicts, pushLog, clock }: SendTryDeps,
+  { providers, verdicts, pushLog, events, clock }: SendTryDeps,
   push: Push,
   environment: ApnsEnvironment,
   attempt: number,
@@ -68,6 +70,8 @@ async function sendOnce(
   const outcome = await providers[push.provider].send(there, AbortSignal.timeout(Math.max(1, until - sentAt)))
   const answeredAt = clock.now()
   verdicts.observe(there, outcome)
+  // At the first try: the push itself may have days left in which nobody would hear of it.
+  if (needsOperator(outcome)) events.providerRefused(there, outcome)
   if (outcome.kind !== 'accepted') {
     pushLog.tried(push, { number: attempt, environment, sentAt, answeredAt, ...asAttempt(outcome) })
   }

@@ -29,7 +29,9 @@ const MEANING: Record<Exclude<Action, 'hold'>, Expected> = {
   alarm: { state: 'rejected', token: 'valid', isRetried: false, isTransient: true },
   renew_provider_token: { state: 'failed', token: 'valid', isRetried: true, isTransient: true },
   retry: { state: 'failed', token: 'valid', isRetried: true, isTransient: true },
+  keep_provider_token: { state: 'failed', token: 'valid', isRetried: true, isTransient: true },
   wait: { state: 'failed', token: 'valid', isRetried: true, isTransient: true },
+  spare_phone: { state: 'failed', token: 'valid', isRetried: true, isTransient: true },
 }
 
 interface Case {
@@ -57,7 +59,7 @@ const CASES: readonly Case[] = [
     expected: {
       ...MEANING[row.action as keyof typeof MEANING],
       // A minute at least, where Google names no time: that is longer than the call.
-      ...(row.action === 'wait' && { isRetried: false }),
+      ...(row.status === 429 && { isRetried: false }),
     },
     answer: {
       status: row.status,

@@ -1,22 +1,9 @@
-import { Writable } from 'node:stream'
 import { Redis } from 'ioredis'
-import { createLogger } from '../../src/observability/logger.ts'
 import { until } from '../support/conditions.ts'
 import { query } from '../support/databases.ts'
 import { apnsToken, BACKENDS, callId, startTestGateway } from '../support/gateway.ts'
+import { recordedLogger } from '../support/recorded-logger.ts'
 import { sharedRedisUrl } from '../support/redis-server.ts'
-
-/** Collects everything that is logged, at the most talkative level. */
-function recordedLogger() {
-  const lines: string[] = []
-  const sink = new Writable({
-    write(chunk, _encoding, done) {
-      lines.push(String(chunk))
-      done()
-    },
-  })
-  return { lines, logger: createLogger('debug', sink) }
-}
 
 describe.each(BACKENDS)('delivery on %s', (backend) => {
   test('leaves no token, key or number in jobs, signals, rows, metrics or logs', async () => {

@@ -198,7 +198,7 @@ describe.each(BACKENDS)('the messages lane on %s', (backend) => {
     await until(
       async () =>
         (await gateway.context.metrics.registry.metrics()).includes(
-          'wakeline_provider_down{provider="fcm"} 1',
+          'wakeline_provider_down{app="default",provider="fcm"} 1',
         ),
       { timeoutMs: 20_000, description: 'the outage is noticed' },
     )

@@ -7,6 +7,7 @@ import { newId } from '../../src/lib/ids.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
 import { createTenant } from '../../src/license/create-tenant.ts'
 import { createCallSignals } from '../../src/pbx/call-signals.ts'
+import type { AppCredentials } from '../../src/push/app-credentials.ts'
 import type { Lane } from '../../src/push/push-kinds.ts'
 import { runApi } from '../../src/run-api.ts'
 import type { RegistryPhoneOptions } from '../../src/simulators/phone-registry.ts'
@@ -27,6 +28,8 @@ export interface GatewayOptions {
   databaseUrl?: string
   env?: Record<string, string>
   logger?: Logger
+  /** Apps besides the simulators' own. */
+  otherApps?: (simulated: Required<AppCredentials>) => readonly AppCredentials[]
   /** API processes' worth of contexts over the same stores. */
   nodes?: number
   /** How often sockets are looked at, for who cannot wait. */
@@ -61,7 +64,8 @@ export async function startTestGateway(options: GatewayOptions) {
     const database = options.databaseUrl ? { url: options.databaseUrl } : add(await cloneDatabase())
     const env = { DATA_DIR: directory.path, ...options.env }
     const { config, secrets } = testConfig({ ...options, env }, database.url)
-    const complete = { ...secrets, apps: [simulators.credentials] }
+    const apps = [simulators.credentials, ...(options.otherApps?.(simulators.credentials) ?? [])]
+    const complete = { ...secrets, apps }
     const nodes: Node[] = []
     for (let i = 0; i < (options.nodes ?? 1); i += 1) {
       const context = add(

@@ -47,8 +47,13 @@ const EXPECTED: Record<string, { kind: string; class: string; action: string; wo
     action: 'renew_provider_token',
     words: ['ExpiredProviderToken'],
   },
-  minting: { kind: 'retry', class: 'provider_token', action: 'wait', words: ['TooManyProviderTokenUpdates'] },
-  patience: { kind: 'retry', class: 'transient', action: 'wait', words: ['TooManyRequests'] },
+  minting: {
+    kind: 'retry',
+    class: 'provider_token',
+    action: 'keep_provider_token',
+    words: ['TooManyProviderTokenUpdates'],
+  },
+  patience: { kind: 'retry', class: 'transient', action: 'spare_phone', words: ['TooManyRequests'] },
   later: {
     kind: 'retry',
     class: 'transient',
@@ -60,8 +65,14 @@ const EXPECTED: Record<string, { kind: string; class: string; action: string; wo
 const expectedFor = (word: string) => Object.values(EXPECTED).find(({ words }) => words.includes(word))
 
 test('an accepted push has the id that Apple echoed, or its own', () => {
-  expect(outcomeOfApns({ status: 200, apnsId: 'echo' }, ID)).toEqual({ kind: 'accepted', providerId: 'echo' })
-  expect(outcomeOfApns({ status: 200 }, ID)).toEqual({ kind: 'accepted', providerId: ID })
+  expect(outcomeOfApns({ status: 200, apnsId: 'echo' }, { id: ID, kind: 'call' })).toEqual({
+    kind: 'accepted',
+    providerId: 'echo',
+  })
+  expect(outcomeOfApns({ status: 200 }, { id: ID, kind: 'call' })).toEqual({
+    kind: 'accepted',
+    providerId: ID,
+  })
 })
 
 test.each(APNS_ANSWERS.map((row) => [row.status, row.reason, row] as const))(
@@ -69,13 +80,15 @@ test.each(APNS_ANSWERS.map((row) => [row.status, row.reason, row] as const))(
   (status, reason, { class: fault, action, detail }) => {
     const expected = expectedFor(reason)
     expect({ class: fault, action }).toEqual({ class: expected?.class, action: expected?.action })
-    expect(outcomeOfApns({ status, reason }, ID)).toEqual({
+    expect(outcomeOfApns({ status, reason }, { id: ID, kind: 'call' })).toEqual({
       kind: expected?.kind,
       class: expected?.class,
       status,
       reason,
       detail,
       ...(reason === 'BadDeviceToken' && { tryOtherEnvironment: true }),
+      ...(reason === 'TooManyRequests' && { isOfPhone: true, retryAfterMs: 1_000 }),
+      ...(reason === 'TooManyProviderTokenUpdates' && { needsOperator: true, retryAfterMs: 1_000 }),
     })
     expect(detail).toMatch(/^[A-Z].+\.$/)
     expect(isTooLarge({ status, reason })).toBe(reason === 'PayloadTooLarge')
@@ -89,15 +102,32 @@ test('every reason of Apple is in the table once', () => {
 })
 
 test('the time at which a token died is handed on', () => {
-  const outcome = outcomeOfApns({ status: 410, reason: 'Unregistered', timestamp: 1_700_000_000_000 }, ID)
+  const outcome = outcomeOfApns(
+    { status: 410, reason: 'Unregistered', timestamp: 1_700_000_000_000 },
+    { id: ID, kind: 'call' },
+  )
   expect(outcome).toMatchObject({ kind: 'token_dead', deadSince: 1_700_000_000_000 })
 })
 
 test('a pause that Apple asks for is handed on with a retry only', () => {
   const pause = { retryAfterMs: 3_000 }
-  expect(outcomeOfApns({ status: 429, reason: 'TooManyRequests', ...pause }, ID)).toMatchObject(pause)
-  expect(outcomeOfApns({ status: 503, ...pause }, ID)).toMatchObject(pause)
-  expect(outcomeOfApns({ status: 400, reason: 'BadTopic', ...pause }, ID)).not.toHaveProperty('retryAfterMs')
+  expect(
+    outcomeOfApns({ status: 429, reason: 'TooManyRequests', ...pause }, { id: ID, kind: 'call' }),
+  ).toMatchObject(pause)
+  expect(outcomeOfApns({ status: 503, ...pause }, { id: ID, kind: 'call' })).toMatchObject(pause)
+  expect(
+    outcomeOfApns({ status: 400, reason: 'BadTopic', ...pause }, { id: ID, kind: 'call' }),
+  ).not.toHaveProperty('retryAfterMs')
+})
+
+test.each([
+  [429, 'TooManyRequests'],
+  [429, 'TooManyProviderTokenUpdates'],
+  [429, 'Tomorrow'],
+])('where Apple names no pause with %i %s, a message waits longer than a call', (status, reason) => {
+  const pauseOf = (kind: 'call' | 'message') => outcomeOfApns({ status, reason }, { id: ID, kind })
+  expect(pauseOf('call')).toMatchObject({ kind: 'retry', retryAfterMs: 1_000 })
+  expect(pauseOf('message')).toMatchObject({ kind: 'retry', retryAfterMs: 10_000 })
 })
 
 test.each([
@@ -114,7 +144,7 @@ test.each([
   [500, 'Unregistered', 'retry', 'transient'],
   [502, undefined, 'retry', 'transient'],
 ] as const)('%i with the undocumented reason %s never costs a token', (status, reason, kind, fault) => {
-  const outcome = outcomeOfApns({ status, ...(reason !== undefined && { reason }) }, ID)
+  const outcome = outcomeOfApns({ status, ...(reason !== undefined && { reason }) }, { id: ID, kind: 'call' })
   expect(outcome).toMatchObject({ kind, class: fault, status, reason: reason ?? `status_${status}` })
 })
 
@@ -127,7 +157,7 @@ test.each(Object.keys(APNS_ENDINGS) as ApnsEnding[])(
     const { detail, action } = APNS_ENDINGS[ending]
     expect(action).toBe(isUnknown ? 'hold' : 'retry')
     expect(detail).toMatch(/^[A-Z].+\.$/)
-    expect(outcomeOfApns({ ending }, ID)).toEqual({
+    expect(outcomeOfApns({ ending }, { id: ID, kind: 'call' })).toEqual({
       kind: isUnknown ? 'unknown' : 'retry',
       class: isUnknown ? 'unknown' : 'transient',
       reason: ending,
@@ -137,10 +167,14 @@ test.each(Object.keys(APNS_ENDINGS) as ApnsEnding[])(
 )
 
 test('an ending names the fault by its code, and its status if there was one', () => {
-  expect(outcomeOfApns({ ending: 'connection_failed', code: 'ECONNREFUSED' }, ID)).toMatchObject({
+  expect(
+    outcomeOfApns({ ending: 'connection_failed', code: 'ECONNREFUSED' }, { id: ID, kind: 'call' }),
+  ).toMatchObject({
     detail: "Apple's gateway cannot be reached (ECONNREFUSED).",
   })
-  expect(outcomeOfApns({ ending: 'unreadable_answer', status: 200 }, ID)).toMatchObject({ status: 200 })
+  expect(outcomeOfApns({ ending: 'unreadable_answer', status: 200 }, { id: ID, kind: 'call' })).toMatchObject(
+    { status: 200 },
+  )
 })
 
 describe('what @parse/node-apn reports in place of an answer', () => {

@@ -33,7 +33,7 @@ const EXPECTED: Record<string, string> = {
   'fcm 400 INVALID_ARGUMENT about the token': 'rejected token quarantine_token',
   'fcm 400 INVALID_ARGUMENT': 'rejected message fail',
   'fcm 403 SENDER_ID_MISMATCH': 'rejected token quarantine_token',
-  'fcm 429 QUOTA_EXCEEDED': 'retry transient wait',
+  'fcm 429 QUOTA_EXCEEDED': 'retry transient spare_phone',
   'fcm 503 UNAVAILABLE': 'retry transient retry',
   'fcm 500 INTERNAL': 'retry transient retry',
   'fcm 500 UNSPECIFIED_ERROR': 'retry transient retry',
@@ -71,6 +71,7 @@ test.each(FCM_ANSWERS.map((row) => [nameOf(row), row] as const))('%s', (name, ro
     reason,
     detail,
     ...(status === 429 && { retryAfterMs: 60_000 }),
+    ...(reason === 'QUOTA_EXCEEDED' && { isOfPhone: true }),
   })
   expect(detail).toMatch(/^[A-Z].+\.$/)
 })

@@ -4,14 +4,15 @@ import type { Failure } from '../outcome.ts'
  * Whose fault an answer is, and what is done about it, in one word. `drop_token`: the token is dead. `quarantine_token`: it is
  * suspect. `try_other_environment`: suspect, unless Apple's other gateway knows it. `trim_and_resend`: once more, without what is
  * only display. `fail`: no try will do better. `alarm`: an operator has to act. `renew_provider_token`: with a new proof of
- * identity. `wait`: after a pause. `retry`: soon. `hold`: not again unless a second copy does no harm.
+ * identity. `keep_provider_token`: with the old proof, after a pause, and an operator has to look. `wait`: after a pause.
+ * `spare_phone`: the same, but only this phone has had too much. `retry`: soon. `hold`: not again unless a second copy does no harm.
  */
 export type Verdict =
   | { class: 'token'; action: 'drop_token' | 'quarantine_token' | 'try_other_environment' }
   | { class: 'message'; action: 'fail' | 'trim_and_resend' }
   | { class: 'config'; action: 'alarm' }
-  | { class: 'provider_token'; action: 'renew_provider_token' | 'wait' }
-  | { class: 'transient'; action: 'retry' | 'wait' }
+  | { class: 'provider_token'; action: 'renew_provider_token' | 'keep_provider_token' }
+  | { class: 'transient'; action: 'retry' | 'wait' | 'spare_phone' }
   | { class: 'unknown'; action: 'hold' }
 export type Action = Verdict['action']
 
@@ -23,9 +24,10 @@ export const verdicts = {
   trimAndResend: { class: 'message', action: 'trim_and_resend' },
   alarm: { class: 'config', action: 'alarm' },
   renewProviderToken: { class: 'provider_token', action: 'renew_provider_token' },
-  keepProviderToken: { class: 'provider_token', action: 'wait' },
+  keepProviderToken: { class: 'provider_token', action: 'keep_provider_token' },
   retry: { class: 'transient', action: 'retry' },
   wait: { class: 'transient', action: 'wait' },
+  sparePhone: { class: 'transient', action: 'spare_phone' },
   hold: { class: 'unknown', action: 'hold' },
 } as const satisfies Record<string, Verdict>
 
@@ -65,6 +67,8 @@ export function failureOf(judgement: Judgement, facts: AnswerFacts = {}): Failur
       return {
         kind: 'retry',
         class: judgement.class,
+        ...(judgement.action === 'keep_provider_token' && { needsOperator: true as const }),
+        ...(judgement.action === 'spare_phone' && { isOfPhone: true as const }),
         ...(retryAfterMs !== undefined && { retryAfterMs }),
         ...fault,
       }

@@ -3,7 +3,8 @@ import { type Judgement, type Verdict, verdicts } from '../verdict.ts'
 /** An error of Apple's, by status and word. */
 export type ApnsRow = Judgement & { status: number }
 
-const { dropToken, quarantineToken, tryOtherEnvironment, fail, trimAndResend, alarm, retry, wait } = verdicts
+const { dropToken, quarantineToken, tryOtherEnvironment, fail, trimAndResend, alarm, retry, sparePhone } =
+  verdicts
 
 /**
  * Every error that Apple documents, and what it means for a push:
@@ -57,7 +58,7 @@ export const APNS_ANSWERS: readonly ApnsRow[] = [
     verdicts.keepProviderToken,
     'The provider token was renewed too often; the last good one stays in use.',
   ),
-  row(429, 'TooManyRequests', wait, 'Too many pushes in a row went to this phone.'),
+  row(429, 'TooManyRequests', sparePhone, 'Too many pushes in a row went to this phone.'),
   row(500, 'InternalServerError', retry, 'Apple had an internal error.'),
   row(503, 'ServiceUnavailable', retry, "Apple's gateway is overloaded."),
   row(503, 'Shutdown', retry, "Apple's gateway is shutting down."),

@@ -39,7 +39,7 @@ export function createApnsProvider(
       if (!app) return notConfigured('APNs')
       const prepared = prepare(push, app.bundleId)
       if ('code' in prepared) return failureOfRefusal(prepared)
-      return outcomeOfApns(await sendFitting(app, push, prepared, signal), push.id)
+      return outcomeOfApns(await sendFitting(app, push, prepared, signal), push)
     },
 
     async close() {

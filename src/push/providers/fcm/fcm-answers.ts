@@ -9,7 +9,7 @@ export type FcmRow = Judgement & {
   about?: 'token'
 }
 
-const { dropToken, quarantineToken, fail, alarm, retry, wait } = verdicts
+const { dropToken, quarantineToken, fail, alarm, retry, wait, sparePhone } = verdicts
 
 /**
  * Every error that Google documents, and what it means for a push.
@@ -25,7 +25,8 @@ export const FCM_ANSWERS: readonly FcmRow[] = [
   },
   fcm(400, 'INVALID_ARGUMENT', fail, 'Google refused a field of the message.'),
   fcm(403, 'SENDER_ID_MISMATCH', quarantineToken, 'The token belongs to another Firebase project.'),
-  fcm(429, 'QUOTA_EXCEEDED', wait, 'The sending quota of the project or of this phone is used up.'),
+  // Google does not say which of the two; one phone must not hold up the others.
+  fcm(429, 'QUOTA_EXCEEDED', sparePhone, 'The sending quota of the project or of this phone is used up.'),
   fcm(503, 'UNAVAILABLE', retry, 'FCM is overloaded.'),
   fcm(500, 'INTERNAL', retry, 'FCM had an internal error.'),
   fcm(500, 'UNSPECIFIED_ERROR', retry, 'FCM named no reason.'),

@@ -57,7 +57,7 @@ function outcomeOfRefusal({ status, body, retryAfterMs }: FcmRefusal): Outcome {
   if (status >= 200 && status < 300) return outcomeOfFcm({ ending: 'unreadable_answer', status })
   const error = readError(body)
   const judgement = error ? judge(error, status) : notFromFcm(status)
-  const pause = judgement.action === 'wait' ? PAUSE : undefined
+  const pause = ['wait', 'spare_phone'].includes(judgement.action) ? PAUSE : undefined
   return failureOf(judgement, { status, retryAfterMs: retryAfterMs ?? pause })
 }
 
