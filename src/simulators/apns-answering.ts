@@ -11,6 +11,7 @@ const PIECE = 16_384
 export function verdictOf(answer: ApnsAnswer): ApnsVerdict {
   if ('silent' in answer) return { status: 0, reason: 'silent' }
   if ('reset' in answer) return { status: 0, reason: 'reset' }
+  if ('breaks' in answer) return { status: 0, reason: 'breaks' }
   if ('goaway' in answer) return { status: 0, reason: 'goaway' }
   return { status: answer.status, ...(answer.reason !== undefined && { reason: answer.reason }) }
 }
@@ -24,6 +25,7 @@ export function giveAnswer(stream: ServerHttp2Stream, answer: ApnsAnswer, apnsId
   if (stream.destroyed || 'silent' in answer) return
   if ('reset' in answer) stream.close(answer.code ?? constants.NGHTTP2_INTERNAL_ERROR)
   else if ('goaway' in answer) goAway(stream, answer)
+  else if ('breaks' in answer) stream.session?.destroy()
   else respond(stream, answer, apnsId)
 }
 

@@ -51,6 +51,8 @@ export type ApnsAnswer =
     }
   /** The phone gets the push and the sender never an answer. */
   | { silent: true }
+  /** The connection breaks, with all that is on it. */
+  | { breaks: true }
   /** RST_STREAM with this HTTP/2 error code, by default INTERNAL_ERROR. */
   | { reset: true; code?: number }
   /**
