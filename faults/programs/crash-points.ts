@@ -1,4 +1,4 @@
-/** Steps on the way of a message, in their order; `after_write` is done from outside, by a vendor that does not answer. */
+/** Steps on the way of a message, in their order, of which a call has the first; `after_write` is done from outside, by a vendor that does not answer. */
 export const CRASH_POINTS = [
   'after_fetch',
   'after_fence',

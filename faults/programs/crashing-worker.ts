@@ -5,16 +5,18 @@ import { loadConfig } from '../../src/config/config.ts'
 import { readEnv } from '../../src/config/env.ts'
 import { type Context, createContext } from '../../src/context.ts'
 import { runProgram } from '../../src/lib/run-program.ts'
+import { SECOND } from '../../src/lib/units.ts'
 import { createDeliverMessage } from '../../src/push/deliver-message.ts'
 import { createProviderCircuit } from '../../src/push/provider-circuit.ts'
 import type { CallLanePush } from '../../src/push/push.ts'
 import type { Lane } from '../../src/push/push-kinds.ts'
 import { createSendTry } from '../../src/push/send-try.ts'
+import { queues } from '../../src/queue/jobs.ts'
 import { startWorkers } from '../../workers/start-workers.ts'
 import { armedFile, CRASH_POINTS, type CrashPoint, crashedFile } from './crash-points.ts'
 
 /**
- * A worker of the product with one bad day: it kills itself at a point of a message's way as soon as the file says so, or each time
+ * A worker of the product with one bad day: it kills itself at a point of a push's way as soon as the file says so, or each time
  * it meets one device token. All that it does until then is the product's own.
  */
 const options = new Command('crashing-worker')
@@ -22,8 +24,15 @@ const options = new Command('crashing-worker')
   .addOption(new Option('--at <point>').choices(CRASH_POINTS))
   .option('--directory <path>', 'where the file is that arms it', '')
   .option('--poison <token>')
+  .option('--impatient', 'jobs of dead workers are taken over after a second')
   .parse()
-  .opts<{ lane: Lane; at?: CrashPoint; directory: string; poison?: string }>()
+  .opts<{ lane: Lane; at?: CrashPoint; directory: string; poison?: string; impatient?: true }>()
+
+if (options.impatient) {
+  for (const queue of Object.values(queues)) {
+    Object.assign(queue, { lockMs: SECOND, stalledCheckMs: SECOND / 2, apartMs: SECOND / 2 })
+  }
+}
 
 await runProgram(async (opened) => {
   const { config, secrets } = loadConfig(readEnv(), 'cluster')
@@ -106,6 +115,7 @@ async function untilNoted({ outcomes }: Context, ended: readonly { push: { id: s
 
 function crashingCalls({ deliverCall }: Context): Context['deliverCall'] {
   const deliver = (push: CallLanePush, ...rest: [string, Parameters<typeof deliverCall>[2]]) => {
+    crashAt('after_fetch', push.id)
     if (push.token === options.poison) crash()
     return deliverCall(push, ...rest)
   }

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SECOND } from '../../src/lib/units.ts'
+import type { Lane } from '../../src/push/push-kinds.ts'
 import { until } from '../../tests/support/conditions.ts'
 import type { Equation } from '../history/equations.ts'
 import { mayRing } from '../history/history.ts'
@@ -24,18 +25,24 @@ export const crashingAtEach = (points: readonly [CrashPoint, ...CrashPoint[]], t
     },
   },
   async hurt(stage) {
-    for (const point of points) await crashOne(stage, point)
+    for (const point of points) await crashOne(stage, point, 'messages')
   },
 })
 
-async function crashOne(
+/** Workers of calls that kill themselves when they have taken a job, once that is asked of them. */
+export const fragileCallWorkers = (directory: string) => [
+  ...[PROGRAM, '--lane', 'calls', '--at', 'after_fetch', '--directory', directory],
+]
+
+export async function crashOne(
   { stack: { directory, workers }, disruptions, alsoHolds }: Stage,
   point: CrashPoint,
+  lane: Lane,
 ): Promise<void> {
   await writeFile(join(directory, armedFile(point)), '')
-  const dead = await Promise.race(workers.messages.map((post) => post.program.exited.then(() => post)))
+  const dead = await Promise.race(workers[lane].map((post) => post.program.exited.then(() => post)))
   const at = Date.now()
-  disruptions.push({ kind: 'killed', lane: 'messages', at, until: at })
+  disruptions.push({ kind: 'killed', lane, at, until: at })
   await dead.start()
   const crashed = await readFile(join(directory, crashedFile(point)), 'utf8')
   alsoHolds({ [`crashed ${point}`]: receivedOf(crashed, point === 'after_response' ? 2 : 1) })

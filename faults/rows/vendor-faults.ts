@@ -107,16 +107,16 @@ export const retryAfter: Row = {
   },
 }
 
-/** Google's word for 429 makes its clients wait for a minute when the header says nothing. */
+/** With 429 Google is given a minute and Apple ten seconds when the header says nothing. */
 function refusalWith(random: Stage['random'], { provider }: Item, value: string): Trouble {
   const headers = { 'retry-after': value }
+  const isUsable = value !== 'soon'
   if (provider === 'fcm') {
-    const isUsable = value !== 'soon'
     return random.chance(0.5) && isUsable
       ? { provider, end: 'delivered', answer: { status: 429, errorCode: 'QUOTA_EXCEEDED', headers } }
       : { provider, end: 'delivered', answer: { status: 503, errorCode: 'UNAVAILABLE', headers } }
   }
-  return random.chance(0.5)
+  return random.chance(0.5) && isUsable
     ? { provider, end: 'delivered', answer: { status: 429, reason: 'TooManyRequests', headers } }
     : { provider, end: 'delivered', answer: { status: 503, reason: 'ServiceUnavailable', headers } }
 }

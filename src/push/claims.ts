@@ -17,13 +17,13 @@ const INSIST_MS = SECOND
 
 /**
  * Whether a try may be made, and which one it is then: those for which the store could not be asked were never begun, and count
- * for nothing. `lost`: somebody began one and nobody can say how it ended. `over`: all were made and came to nothing, so the next
- * one is due.
+ * for nothing. `lost`: somebody began one at `since` (ms since the epoch; 0: long ago) and nobody can say how it ended. `over`: all
+ * were made and came to nothing, so the next one is due.
  */
 export type Right =
   | { is: 'granted'; attempt: number }
   | { is: 'known'; result: PushResult }
-  | { is: 'lost' }
+  | { is: 'lost'; since: number }
   | { is: 'over' }
 
 /** Who asks, and until when the right is of use to him (ms since the epoch). */
@@ -57,9 +57,9 @@ export function createClaims({ signals, clock, onError }: ClaimsDeps): Claims {
     const [value] = await signals.get([outcomeKey(pushId)])
     return value === undefined ? undefined : (JSON.parse(value) as PushResult)
   }
-  const begun = async (pushId: string): Promise<Right> => {
+  const begun = async (pushId: string, by: string): Promise<Right> => {
     const result = await known(pushId)
-    return result ? { is: 'known', result } : { is: 'lost' }
+    return result ? { is: 'known', result } : { is: 'lost', since: Number.parseInt(by, 10) || 0 }
   }
   const ask = async (pushId: string, attempt: number, holder: string): Promise<Right> => {
     const earlier = Array.from({ length: attempt }, (_, number) => claimKey(pushId, number))
@@ -68,11 +68,12 @@ export function createClaims({ signals, clock, onError }: ClaimsDeps): Claims {
     const open = before.findIndex((value) => value !== OVER)
     const wanted = open === -1 ? attempt : open
     const held = before[wanted]
-    if (held !== undefined && held !== holder) return begun(pushId)
-    const by = await signals.claim(claimKey(pushId, wanted), holder, CLAIM_MS)
+    const claim = held?.endsWith(` ${holder}`) ? held : `${clock.now()} ${holder}`
+    if (held !== undefined && held !== claim) return begun(pushId, held)
+    const by = await signals.claim(claimKey(pushId, wanted), claim, CLAIM_MS)
     // Ours already: the store did what we asked of it and could not say so.
-    if (by === undefined || by === holder) return { is: 'granted', attempt: wanted }
-    return by === OVER ? { is: 'over' } : begun(pushId)
+    if (by === undefined || by.endsWith(` ${holder}`)) return { is: 'granted', attempt: wanted }
+    return by === OVER ? { is: 'over' } : begun(pushId, by)
   }
 
   return {

@@ -66,7 +66,8 @@ export function createDeliverCall(deps: DeliverCallDeps) {
     if (right.is === 'over') return { done: false, reason: 'this try was made before' }
     if (right.is === 'lost') {
       // Whoever began it may be alive: a worker that lost only its lock, or the one that got the job while we gave up on the queue.
-      const result = await outcomes.wait(push.id, ALIVE_MS).result
+      const aliveMs = Math.min(ALIVE_MS, right.since + ALIVE_MS - clock.now())
+      const result = aliveMs > 0 ? await outcomes.wait(push.id, aliveMs).result : undefined
       return result ? closeRow(push, result) : end(push, replyTo, attempt.number + 1, 'worker_lost')
     }
     const attempts = right.attempt + 1

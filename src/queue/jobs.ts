@@ -100,7 +100,7 @@ interface QueueSpec {
   lane: Lane
   /** Jobs a process works on at the same time; `configured` is WORKER_CONCURRENCY. */
   concurrency: number | 'configured'
-  /** A worker that stopped without a word loses its job after lock + 2 checks: 8 s for calls. */
+  /** A worker that stopped without a word loses its job after lock + 2 checks, and `apartMs`: 8 s for calls. */
   lockMs: number
   stalledCheckMs: number
   /** How often a job may be taken from a dead worker before it is parked as failed. */
@@ -130,10 +130,10 @@ export const queues = {
     lane: 'calls',
     concurrency: 'configured',
     lockMs: 4 * SECOND,
-    stalledCheckMs: 2 * SECOND,
+    stalledCheckMs: 1.75 * SECOND,
     maxStalledCount: 2,
-    // A phone rings only for so long.
-    apartMs: 0,
+    // As for messages, but a phone rings only for so long.
+    apartMs: SECOND / 2,
   },
   'messages-apns': messages,
   'messages-fcm': messages,

@@ -107,7 +107,7 @@ async function runJob(processors: Processors, job: Job, holdQueue: (ms: number) 
 /** Puts a job off that comes back from a dead worker, once each time: a try that was put off counts, one that died does not. */
 function keepApart({ queueName, stalledCounter, attemptsMade }: Job): void {
   const { apartMs } = queues[queueName as QueueName]
-  if (apartMs === 0 || stalledCounter <= attemptsMade) return
+  if (stalledCounter <= attemptsMade) return
   throw new RetryLater('its worker died', { delayMs: Math.round(apartMs * Math.random()) })
 }
 

@@ -30,10 +30,18 @@ describe.each(BACKENDS)('the right to send a call on %s', (backend) => {
     expect(rights.filter(({ is }) => is === 'lost')).toHaveLength(39)
   })
 
+  test('says to whoever comes later since when somebody has it', async () => {
+    const [id, before] = [newId(), Date.now()]
+    await claimsOf('one').take(id, 0, by('a'))
+    const right = await claimsOf('two').take(id, 0, by('b'))
+    expect(right.is === 'lost' && right.since).toBeGreaterThanOrEqual(before)
+    expect(right.is === 'lost' && right.since).toBeLessThanOrEqual(Date.now())
+  })
+
   test('is not given for the next try while nobody knows how the last one ended', async () => {
     const [id, claims] = [newId(), claimsOf('one')]
     expect(await claims.take(id, 0, by('a'))).toEqual({ is: 'granted', attempt: 0 })
-    expect(await claimsOf('two').take(id, 1, by('b'))).toEqual({ is: 'lost' })
+    expect(await claimsOf('two').take(id, 1, by('b'))).toEqual({ is: 'lost', since: expect.any(Number) })
   })
 
   test('is given for the next try when the last one came to nothing', async () => {
@@ -43,7 +51,7 @@ describe.each(BACKENDS)('the right to send a call on %s', (backend) => {
     // The job was taken from a worker that died after its try: that try is not made again.
     expect(await claimsOf('two').take(id, 0, by('b'))).toEqual({ is: 'over' })
     expect(await claimsOf('two').take(id, 1, by('b'))).toEqual({ is: 'granted', attempt: 1 })
-    expect(await claims.take(id, 1, by('a'))).toEqual({ is: 'lost' })
+    expect(await claims.take(id, 1, by('a'))).toEqual({ is: 'lost', since: expect.any(Number) })
   })
 
   test('is replaced by the result when there is one: a queue may repeat a job that had ended well', async () => {
@@ -69,7 +77,7 @@ describe.each(BACKENDS)('the right to send a call on %s', (backend) => {
   test('is given when the store took the claim and broke before it said so, to nobody else', async () => {
     const id = newId()
     expect(await deaf(2).take(id, 0, by('a'))).toEqual({ is: 'granted', attempt: 0 })
-    expect(await claimsOf('two').take(id, 0, by('b'))).toEqual({ is: 'lost' })
+    expect(await claimsOf('two').take(id, 0, by('b'))).toEqual({ is: 'lost', since: expect.any(Number) })
     await claimsOf('one').release(id, 0)
     expect(await deaf(1).take(id, 1, by('a'))).toEqual({ is: 'granted', attempt: 1 })
   })
