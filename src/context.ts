@@ -55,7 +55,7 @@ import { createResolveHost } from './webhooks/resolve-host.ts'
 import { createWebhookDeliveryStore } from './webhooks/webhook-delivery-store.ts'
 import { createWebhookRequest } from './webhooks/webhook-request.ts'
 import { createWebhookStore } from './webhooks/webhook-store.ts'
-import { createWebhooks } from './webhooks/webhooks.ts'
+import { createAnnounce, createWebhooks } from './webhooks/webhooks.ts'
 
 export interface Overrides {
   clock?: Clock
@@ -111,7 +111,9 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
   const pushLog = releaser.add(createPushLog(pushLogStore, onError('push-log')), (open) => open.drain(2_000))
   const providers = overrides.providers ?? openProviders(secrets.apps, releaser)
   const tokens = createDeviceTokenStore(db)
-  const tokenRecords = createTokenRecords(db)
+  const tokenRecords = createTokenRecords(db, (within) =>
+    createAnnounce(createWebhookDeliveryStore(within), clock),
+  )
 
   const base = {
     config,
@@ -129,9 +131,7 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
   }
   const webhooks = createWebhookParts(base)
   const { announce } = webhooks.webhooks
-  const verdicts = releaser.add(createTokenVerdicts({ tokenRecords, events, clock, announce }), (open) =>
-    open.close(),
-  )
+  const verdicts = releaser.add(createTokenVerdicts({ tokenRecords, events, clock }), (open) => open.close())
   const push = { outcomes, pushLog, pushLogStore, tokens, tokenRecords, providers, verdicts }
   return {
     ...base,

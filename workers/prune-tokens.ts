@@ -3,15 +3,13 @@ import type { Context } from '../src/context.ts'
 import type { StaleToken } from '../src/devices/device-token-store.ts'
 import { tokenContext } from '../src/devices/register-device.ts'
 import type { TokenVerdict } from '../src/devices/token-verdict.ts'
-import { createVerdictNews } from '../src/devices/verdict-news.ts'
+import { tellJudged } from '../src/devices/verdict-news.ts'
 import { toError } from '../src/lib/error.ts'
 import type { Keyring } from '../src/lib/keyring.ts'
 import { DAY } from '../src/lib/units.ts'
 import type { Processor } from '../src/queue/run-workers.ts'
 
-type Deps = Pick<Context, 'tokenRecords' | 'keyring' | 'clock' | 'events'> & {
-  webhooks: Pick<Context['webhooks'], 'announce'>
-}
+type Deps = Pick<Context, 'tokenRecords' | 'keyring' | 'clock' | 'events'>
 
 /**
  * Google gives an Android token up when its phone was not there for 270 days; Apple names no time:
@@ -42,7 +40,7 @@ async function inBatches(batch: () => Promise<number>): Promise<void> {
 async function giveUpStale(deps: Deps): Promise<number> {
   const { tokenRecords, clock, events } = deps
   const now = clock.now()
-  const { found, told } = await tokenRecords.together(async ({ tokens, verdicts }) => {
+  const found = await tokenRecords.together(async ({ tokens, verdicts, announce }) => {
     const stale = await tokens.stale(new Date(now - STALE_AFTER_MS), BATCH)
     await tokens.invalidateRows(
       stale.map(({ id }) => id),
@@ -50,11 +48,10 @@ async function giveUpStale(deps: Deps): Promise<number> {
     )
     const told = stale.flatMap((token) => toVerdict(deps, token, now) ?? [])
     await verdicts.put(told)
-    return { found: stale.length, told }
+    for (const verdict of told) await tellJudged(announce, verdict)
+    return stale.length
   })
   if (found > 0) events.tokensPruned(found)
-  const news = createVerdictNews({ events, announce: deps.webhooks.announce })
-  for (const verdict of told) await news.judged(verdict)
   return found
 }
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { judgeDead, judgeSuspect } from '../devices/judge-token.ts'
 import type { TokenRecords, TokenRecordsStore } from '../devices/token-records-store.ts'
-import type { Announce, TokenVerdict } from '../devices/token-verdict.ts'
-import { createVerdictNews } from '../devices/verdict-news.ts'
+import type { TokenVerdict } from '../devices/token-verdict.ts'
+import { tellJudged, tellRestored } from '../devices/verdict-news.ts'
 import type { Clock } from '../lib/clock.ts'
 import { within } from '../lib/deadline.ts'
 import { toError } from '../lib/error.ts'
@@ -26,13 +26,11 @@ export interface TokenVerdictsDeps {
   tokenRecords: TokenRecordsStore
   events: Events
   clock: Clock
-  announce: Announce
 }
 
 /** What answers of providers do to device tokens, with the database behind it. */
 export function createTokenVerdicts(deps: TokenVerdictsDeps): TokenVerdicts & { close(): void } {
   const { tokenRecords, events, clock } = deps
-  const news = createVerdictNews(deps)
   const onError = (error: unknown) => events.backgroundError('token-verdicts', toError(error))
   const { breaker, close } = createAlarmedBreaker(deps)
   const environments = new Map<string, ApnsEnvironment>()
@@ -51,14 +49,11 @@ export function createTokenVerdicts(deps: TokenVerdictsDeps): TokenVerdicts & { 
     // Nothing is sent any more to a token of ours that is dead; what was under way speaks neither for it nor against it.
     const isGone = verdict.state === 'dead' && verdict.deviceId !== undefined
     contested[isGone ? 'drop' : 'add'](push.tokenHash)
-    if (isNews) {
-      events.tokenJudged(push, verdict)
-      void news.judged(verdict)
-    }
+    if (isNews) events.tokenJudged(push, verdict)
     return verdict.state
   }
   const restore = (push: Push): Promise<void> =>
-    tokenRecords.alone(push.tokenHash, ({ verdicts }) => forget(verdicts, push)).then(news.restored)
+    tokenRecords.alone(push.tokenHash, (records) => forget(records, push))
 
   return {
     close,
@@ -85,8 +80,7 @@ export function createTokenVerdicts(deps: TokenVerdictsDeps): TokenVerdicts & { 
     async moved(push, environment) {
       if (push.deviceId === undefined) remember(environments, push.tokenHash, environment)
       const moving = tokenRecords.alone(push.tokenHash, (records) => move(records, push, environment))
-      const told = moving.then((cleared) => void news.restored(cleared))
-      await within(STORE_MS, 'moving a token', told).catch(onError)
+      await within(STORE_MS, 'moving a token', moving).catch(onError)
     },
   }
 }
@@ -126,7 +120,7 @@ async function judge(
   // Without a date of the vendor: as of this try, so that a registration during the try survives.
   const since = (isDead ? accusation.deadSince : undefined) ?? sentAt
 
-  return tokenRecords.alone(push.tokenHash, async ({ tokens, verdicts, evidence }) => {
+  return tokenRecords.alone(push.tokenHash, async ({ tokens, verdicts, evidence, announce }) => {
     const own = await tokens.registrationOf(token, push)
     if (own ? own.registeredAt >= since : push.deviceId !== undefined) return undefined
 
@@ -157,24 +151,25 @@ async function judge(
       await tokens.invalidate({ ...token, deadSince, reason: verdict.reason })
     }
     await verdicts.put([verdict])
-    return { verdict, isNews: found?.state !== verdict.state }
+    const isNews = found?.state !== verdict.state
+    if (isNews) await tellJudged(announce, verdict)
+    return { verdict, isNews }
   })
 }
 
-const forget = (verdicts: TokenRecords['verdicts'], { tenantId, tokenKind, tokenHash }: Push) =>
-  verdicts.clear(tenantId, { kind: tokenKind, tokenHash })
+async function forget({ verdicts, announce }: TokenRecords, push: Push): Promise<void> {
+  const { tenantId, tokenKind: kind, tokenHash } = push
+  await tellRestored(announce, await verdicts.clear(tenantId, { kind, tokenHash }))
+}
 
-/** Returns what was held against the token, which is over. */
-async function move(
-  { tokens, verdicts }: TokenRecords,
-  push: Push,
-  to: ApnsEnvironment,
-): Promise<TokenVerdict[]> {
+/** What was held against the token is over. */
+async function move(records: TokenRecords, push: Push, to: ApnsEnvironment): Promise<void> {
+  const { tokens } = records
   const environment = to === 'production' ? 'sandbox' : 'production'
   const token = { kind: push.tokenKind, environment, tokenHash: push.tokenHash } as const
   const own = await tokens.registrationOf(token, push)
   if (own) await tokens.move(token, own.deviceId, to)
-  return forget(verdicts, push)
+  await forget(records, push)
 }
 
 function remember(

@@ -52,6 +52,13 @@ export interface WebhooksDeps {
   clock: Clock
 }
 
+/** With the store of a transaction, the owner is told if and only if that is committed. */
+export const createAnnounce =
+  (deliveries: WebhookDeliveryStore, clock: Clock): Webhooks['announce'] =>
+  async (tenantId, event) => {
+    await deliveries.insert(tenantId, toStored(event, clock))
+  }
+
 /** Where owners want to be told what happened. What is another tenant's is unknown. */
 export function createWebhooks(deps: WebhooksDeps): Webhooks {
   const { webhookStore, webhookDeliveries, keyring, clock } = deps
@@ -59,9 +66,7 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
     if (!(await webhookStore.has(tenantId, id))) throw new Problem('unknown_webhook')
   }
   return {
-    async announce(tenantId, event) {
-      await webhookDeliveries.insert(tenantId, toStored(event, clock))
-    },
+    announce: createAnnounce(webhookDeliveries, clock),
 
     async create(tenantId, text) {
       const parsed = parseWebhookUrl(text, deps)

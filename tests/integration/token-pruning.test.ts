@@ -12,8 +12,7 @@ beforeEach(async () => {
 })
 afterEach(() => books[Symbol.asyncDispose]())
 
-const prune = () =>
-  pruneTokens({ ...books, webhooks: books }).run({}, { number: 0, last: true, pauseMs: 0 }, 'prune-tokens')
+const prune = () => pruneTokens(books).run({}, { number: 0, last: true, pauseMs: 0 }, 'prune-tokens')
 const unseenFor = (push: Push, ms: number) =>
   books
     .db('devices')
@@ -50,6 +49,18 @@ test('a phone unseen for 270 days loses its tokens, one seen a moment later does
   await books.givenPhone({ extension: '100', token: stale.token })
   expect(await books.isLive(stale)).toBe(true)
   expect(await books.verdictsOn(stale)).toEqual([])
+})
+
+test('a phone whose owner cannot be told keeps its tokens until he can', async () => {
+  const stale = await books.givenPhone({ extension: '100' })
+  await unseenFor(stale, STALE_AFTER_MS + 1)
+  books.owners.cannotBeTold = true
+  await expect(prune()).rejects.toThrow('cannot be stored')
+  expect([await books.isLive(stale), await books.verdictsOn(stale)]).toEqual([true, []])
+  books.owners.cannotBeTold = false
+  await prune()
+  expect(await books.isLive(stale)).toBe(false)
+  expect(books.announced).toMatchObject([{ type: 'token.invalidated' }])
 })
 
 test('all stale tokens go, however many there are', async () => {

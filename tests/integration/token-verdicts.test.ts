@@ -169,6 +169,35 @@ describe('a suspect token', () => {
   })
 })
 
+describe('a verdict of which the owner cannot be told', () => {
+  test('is none, until he can', async () => {
+    const push = await books.givenPhone()
+    const death = unregistered(books.clock.now() + 1)
+    books.clock.advance(1_000)
+    books.owners.cannotBeTold = true
+    await answered(push, death)
+    expect([await books.isLive(push), await books.verdictsOn(push)]).toEqual([true, []])
+    books.owners.cannotBeTold = false
+    await answered(push, death)
+    expect([await books.isLive(push), toldOf(push)]).toEqual([false, ['token.invalidated']])
+  })
+
+  test('stands, until he can be told that it is over', async () => {
+    const push = await books.givenPhone()
+    books.clock.advance(1)
+    await answered(push, badToken())
+    books.owners.cannotBeTold = true
+    const errors = () => books.log.filter((line) => line.includes('cannot be stored')).length
+    books.verdicts.observe(push, accepted)
+    await until(() => errors() > 0, { description: 'it could not be told' })
+    expect(await books.verdictsOn(push)).toHaveLength(1)
+    books.owners.cannotBeTold = false
+    books.verdicts.observe(push, accepted)
+    await until(() => toldOf(push).includes('token.restored'), { description: 'the owner is told' })
+    expect(await books.verdictsOn(push)).toEqual([])
+  })
+})
+
 describe('a dead token', () => {
   test('is given up at once, if it was not registered since its death', async () => {
     const push = await books.givenPhone()

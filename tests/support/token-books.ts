@@ -71,10 +71,12 @@ export async function openTokenBooks() {
   const metrics = createMetrics()
   const events = createEvents(createLogger('debug', sink), metrics)
   const announced: { tenantId: string; type: string; data: Record<string, unknown> }[] = []
+  const owners = { cannotBeTold: false }
   const announce = async (tenantId: string, event: { type: string; data: Record<string, unknown> }) => {
+    if (owners.cannotBeTold) throw new Error('the event cannot be stored')
     announced.push({ tenantId, ...event })
   }
-  const tokenRecords = createTokenRecords(db)
+  const tokenRecords = createTokenRecords(db, () => announce)
   const newTenant = async () => {
     const id = newId()
     await db('tenants').insert({ id, name: 'test' })
@@ -84,12 +86,12 @@ export async function openTokenBooks() {
   const opened: { close(): void }[] = []
   /** What one more process makes of answers, over the same books. */
   const openVerdicts = () => {
-    const verdicts = createTokenVerdicts({ tokenRecords, events, clock, announce })
+    const verdicts = createTokenVerdicts({ tokenRecords, events, clock })
     opened.push(verdicts)
     return verdicts
   }
   return {
-    ...{ database, db, clock, keyring, log, metrics, events, announced, announce, tokenRecords },
+    ...{ database, db, clock, keyring, log, metrics, events, announced, owners, tokenRecords },
     ...{ tenantId, newTenant, openVerdicts, verdicts: openVerdicts() },
     ...booksOf({ db, clock, keyring, tenantId }),
     async [Symbol.asyncDispose]() {
