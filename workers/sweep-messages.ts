@@ -1,4 +1,5 @@
 import type { Context } from '../src/context.ts'
+import { toError } from '../src/lib/error.ts'
 import { MINUTE, SECOND } from '../src/lib/units.ts'
 import type { PendingPush } from '../src/push/pending-push-store.ts'
 import { MESSAGE_JOB, messageJobId } from '../src/queue/jobs.ts'
@@ -21,12 +22,19 @@ export function createMessageSweep(deps: Deps) {
   const { pendingPushes, deliverMessage, queues, clock, events } = deps
   let scheduledAt = Number.NEGATIVE_INFINITY
 
-  /** True when there is more to do at once. */
-  return async function sweep(): Promise<boolean> {
-    if (clock.monotonic() - scheduledAt >= SCHEDULE_EVERY_MS) {
+  /** With the queue away there are no chores, but pushes expire all the same. */
+  const schedule = async (): Promise<void> => {
+    try {
       await queues.schedule()
       scheduledAt = clock.monotonic()
+    } catch (error) {
+      events.backgroundError('queue', toError(error))
     }
+  }
+
+  /** True when there is more to do at once. */
+  return async function sweep(): Promise<boolean> {
+    if (clock.monotonic() - scheduledAt >= SCHEDULE_EVERY_MS) await schedule()
     const rows = await pendingPushes.due(BATCH)
     const now = clock.now()
     await deliverMessage.expire(rows.filter(({ expiresAt }) => expiresAt <= now))
