@@ -3,6 +3,7 @@ import { parsePrefer } from '../http/prefer.ts'
 import { type AuthScheme, type Route, route } from '../http/route.ts'
 import { Problem } from '../lib/problem.ts'
 import type { PushAllowances } from '../limits/push-allowances.ts'
+import type { Events } from '../observability/events.ts'
 import { LANE_OF } from '../push/push-kinds.ts'
 import type { PushLogStore } from '../push/push-log-store.ts'
 import { admitPush, type LicensedSender } from './admit-push.ts'
@@ -18,6 +19,7 @@ const IdempotencyKey = z
 export interface GatewayRouteDeps {
   licenseAuth: AuthScheme<LicensedSender>
   gatewayPush: GatewayPush
+  events: Pick<Events, 'backgroundError'>
   pushAllowances: PushAllowances
   pushLogStore: PushLogStore
 }

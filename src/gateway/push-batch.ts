@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { validate } from '../http/validate.ts'
+import { toError } from '../lib/error.ts'
 import { Problem } from '../lib/problem.ts'
 import type { PushAllowances } from '../limits/push-allowances.ts'
 import type { AnswerHeaders } from '../limits/rate-limit-headers.ts'
+import type { Events } from '../observability/events.ts'
 import { admitPushes, type LicensedSender } from './admit-push.ts'
 import type { Sender } from './build-push.ts'
 import type { GatewayPush } from './gateway-push.ts'
@@ -31,11 +33,12 @@ type Item = z.output<typeof PushBatchAnswer>['results'][number]
 
 export interface PushBatchDeps {
   gatewayPush: GatewayPush
+  events: Pick<Events, 'backgroundError'>
   pushAllowances: PushAllowances
 }
 
 /** Accepts the items of a batch side by side: those of the messages lane share their commits. */
-export function createPushBatch({ gatewayPush, pushAllowances }: PushBatchDeps) {
+export function createPushBatch({ gatewayPush, pushAllowances, events }: PushBatchDeps) {
   return async function pushBatch(
     sender: Sender & LicensedSender,
     { pushes }: PushBatch,
@@ -51,7 +54,12 @@ export function createPushBatch({ gatewayPush, pushAllowances }: PushBatchDeps) 
         })
         return { id: request.id, status: 'queued', push_id: push.id }
       } catch (error) {
-        return refused(request.id, error)
+        // A fault of ours costs this item: the others are on their way, and their ids must be told.
+        if (!(error instanceof Problem)) events.backgroundError('push-batch', toError(error))
+        return refused(
+          request.id,
+          error instanceof Problem ? error : new Problem('internal', { cause: error }),
+        )
       }
     }
     const read = pushes.map(readItem)

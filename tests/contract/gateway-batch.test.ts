@@ -103,6 +103,26 @@ describe.each(BACKENDS)('POST /v1/push/batch on %s', (backend) => {
     expect(await gateway.ended(call)).toMatchObject({ delivered: true, kind: 'call' })
   })
 
+  test('a fault of ours costs the item that met it, and no other', async () => {
+    const { fcm } = gateway.context.providers
+    const { check } = fcm
+    const [good, bad] = [item('good'), item('bad')]
+    fcm.check = (push) => {
+      if (push.token === bad.push_token) throw new TypeError('a defect')
+      return check(push)
+    }
+    const answer = await send([bad, good]).finally(() => Object.assign(fcm, { check }))
+    expect(answer.status).toBe(202)
+    expect(answer.json.data).toMatchObject({
+      accepted: 1,
+      results: [
+        { id: 'bad', status: 'refused', code: 'internal', error: 'internal error' },
+        { id: 'good', status: 'queued' },
+      ],
+    })
+    expect(await gateway.ended(answer.json.data.results[1].push_id)).toMatchObject({ delivered: true })
+  })
+
   test('the same key and items again are the same pushes', async () => {
     const headers = { 'idempotency-key': newId() }
     const pushes = [item('one'), item('two')]
