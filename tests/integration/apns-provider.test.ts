@@ -347,6 +347,17 @@ test('a push whose time is over while it waits for its turn at Apple never leave
   expect(narrow.apns.received.map(({ token }) => token)).toEqual([tokenOf(2), tokenOf(2), tokenOf(3)])
 })
 
+test.each([
+  [400, 'IdleTimeout'],
+  [503, 'Shutdown'],
+])('after %i %s the next push takes a new connection', async (status, reason) => {
+  await using provider = openProvider()
+  simulators.apns.answers(TOKEN, { status, reason })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+  expect(simulators.apns.received.map(({ sessionId }) => sessionId)).toEqual([1, 2])
+})
+
 test('an internal error at Apple costs no neighbour its call', async () => {
   await using provider = openProvider()
   simulators.apns.answers(tokenOf(2), { status: 200, delayMs: 100 })

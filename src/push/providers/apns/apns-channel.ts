@@ -1,5 +1,5 @@
 import { SECOND } from '../../../lib/units.ts'
-import { ended, isTimeout } from './apns-failures.ts'
+import { ended, isOver } from './apns-failures.ts'
 import type { ApnsReply, ApnsRequest } from './apns-reply.ts'
 import { type ApnsGateway, type ApnsSending, type ApnsSession, createApnsSession } from './apns-session.ts'
 
@@ -27,7 +27,7 @@ interface Line {
 
 /**
  * Keeps one session, and replaces it as soon as one request stays unanswered: a half-open connection swallows all that is written
- * to it, so the next call must not wait there as well.
+ * to it, so the next call must not wait there as well; or as soon as Apple says that it is over.
  */
 export function createApnsChannel(
   gateway: Omit<ApnsGateway, 'requestTimeoutMs' | 'pingEveryMs'>,
@@ -62,7 +62,7 @@ export function createApnsChannel(
   }
 
   async function watch(line: Line, work: Promise<ApnsReply>): Promise<void> {
-    if (isTimeout(await work)) retire(line)
+    if (isOver(await work)) retire(line)
     if (line.isRetired) void closeWhenIdle(line)
   }
 

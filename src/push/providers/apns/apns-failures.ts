@@ -21,8 +21,14 @@ const NOT_CARRIED_OUT = 'client is destroyed'
 /** The server did not process the request. */
 const REFUSED_STREAM = 'NGHTTP2_REFUSED_STREAM'
 
-export const isTimeout = (reply: ApnsReply): boolean =>
-  'ending' in reply && (reply.ending === 'no_answer' || reply.ending === 'connect_timeout')
+const isTimeout = ({ ending }: ApnsFailure): boolean => ending === 'no_answer' || ending === 'connect_timeout'
+
+/** Apple's words for a connection that takes nothing more. */
+const LAST_WORDS: readonly (string | undefined)[] = ['IdleTimeout', 'Shutdown']
+
+/** Whether the next push needs a new connection. */
+export const isOver = (reply: ApnsReply): boolean =>
+  'ending' in reply ? isTimeout(reply) : LAST_WORDS.includes(reply.reason)
 
 /** Why there is no answer. */
 export function readFailedEntry(entry: FailedEntry, whereabouts: Whereabouts): ApnsReply {
