@@ -77,6 +77,15 @@ export function createTokenVerdicts(deps: TokenVerdictsDeps): TokenVerdicts & { 
         return accusation.kind === 'token_dead' ? 'dead' : 'quarantined'
       }
     },
+    isProbed: (push, reason) =>
+      within(
+        STORE_MS,
+        'looking for a verdict',
+        wasSaid(deps, { ...push, environment: environmentOf(push) }, reason),
+      ).catch((error: unknown) => {
+        onError(error)
+        return false
+      }),
     async moved(push, environment) {
       if (push.deviceId === undefined) remember(environments, push.tokenHash, environment)
       const moving = tokenRecords.alone(push.tokenHash, (records) => move(records, push, environment))
@@ -155,6 +164,15 @@ async function judge(
     if (isNews) await tellJudged(announce, verdict)
     return { verdict, isNews }
   })
+}
+
+/** A verdict says so only after the other gateway was asked as well. */
+async function wasSaid({ tokenRecords }: TokenVerdictsDeps, push: Push, reason: string): Promise<boolean> {
+  const token = { kind: push.tokenKind, environment: push.environment, tokenHash: push.tokenHash }
+  const found = await tokenRecords.verdicts.find(push.tenantId, token)
+  if (found?.reason !== reason) return false
+  const own = await tokenRecords.tokens.registrationOf(token, push)
+  return !own || own.registeredAt < found.firstAt
 }
 
 async function forget({ verdicts, announce }: TokenRecords, push: Push): Promise<void> {

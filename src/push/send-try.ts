@@ -40,7 +40,12 @@ export function createSendTry(deps: SendTryDeps) {
     const environment = verdicts.environmentOf(push)
     const first = await sendOnce(deps, push, environment, attempt, until)
     const { outcome } = first
-    if (outcome.kind === 'rejected' && outcome.tryOtherEnvironment && deps.clock.now() < until) {
+    const isWorthAProbe =
+      outcome.kind === 'rejected' &&
+      outcome.tryOtherEnvironment &&
+      !(await verdicts.isProbed(push, outcome.reason)) &&
+      deps.clock.now() < until
+    if (isWorthAProbe) {
       const second = await sendOnce(deps, push, OTHER[environment], attempt, until)
       if (second.outcome.kind === 'accepted') {
         await verdicts.moved(push, OTHER[environment])

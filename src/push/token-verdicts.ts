@@ -14,6 +14,11 @@ export interface TokenVerdicts {
   observe(push: Push, outcome: Outcome): void
   /** Never rejects. @param sentAt when the try left (ms since the epoch). Resolves to what the owner of the token is told. */
   accuse(push: Push, accusation: Accusation, sentAt: number): Promise<TokenState>
+  /**
+   * Whether both of Apple's gateways have said this of the token since it was registered, so that it is enough to ask one. Never
+   * rejects.
+   */
+  isProbed(push: Push, reason: string): Promise<boolean>
   /** Apple's other gateway took it: later pushes go there. Never rejects. */
   moved(push: Push, environment: ApnsEnvironment): Promise<void>
   /** Where pushes for the token are to go; what `moved` has taught counts more than what the push says. */

@@ -73,6 +73,8 @@ describe.each(BACKENDS)('the life of a token on %s', (backend) => {
     await gateway.push()
     expect(await call()).toBe('BadDeviceToken')
     expect(await invalidTokens(gateway)).toMatchObject([{ state: 'quarantined', times: 2 }])
+    // The other gateway has said its word.
+    expect(arrivals(gateway, phone.token)).toEqual({ production: 2, sandbox: 1 })
     await closed(gateway)
     await gateway.context.db('push_logs').where({ state: 'delivered' }).del()
     await age(gateway, 6 * MINUTE)
