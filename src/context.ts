@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
 import { createAppApi } from './app-api.ts'
+import { openApps } from './apps.ts'
+import { createCalls } from './calls.ts'
 import type { RealtimeSettings } from './chat/realtime/realtime-settings.ts'
 import { createChat, createChatRecheck } from './chat.ts'
 import type { Config, Secrets } from './config/config.ts'
@@ -11,51 +13,36 @@ import { createTokenRecords } from './devices/token-records-store.ts'
 import { createExtensions } from './extensions.ts'
 import { createGatewayPush } from './gateway/gateway-push.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
-import { createKeyring, type Keyring } from './lib/keyring.ts'
+import { createKeyring } from './lib/keyring.ts'
 import { createPasswords } from './lib/passwords.ts'
 import { createReleaser, type Releaser } from './lib/releaser.ts'
 import { StartError } from './lib/start-error.ts'
 import { createLicenseSigning } from './license/license-signing.ts'
 import { createLicensing } from './licensing.ts'
 import { createLimiting } from './limiting.ts'
-import { createEvents, type Events } from './observability/events.ts'
+import { createEvents } from './observability/events.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { createOperatorAuth } from './operator/operator-auth.ts'
 import { createOperatorSessionStore } from './operator/operator-session-store.ts'
 import { createOperatorStore } from './operator/operator-store.ts'
-import { createCallEvents } from './pbx/call-events.ts'
-import { createCallNews } from './pbx/call-news.ts'
-import { createCallSignals } from './pbx/call-signals.ts'
-import { createCallWatches } from './pbx/call-watch.ts'
-import { createHold } from './pbx/hold.ts'
 import { createPbxAuth } from './pbx/pbx-auth.ts'
 import { createPbxKeyStore } from './pbx/pbx-key-store.ts'
-import { createReportRegistration } from './pbx/registrations.ts'
-import { createWakeCall } from './pbx/wake-call.ts'
-import type { AppCredentials } from './push/app-credentials.ts'
 import { createTokenVerdicts } from './push/create-token-verdicts.ts'
 import type { PushProvider } from './push/outcome.ts'
 import { createOutcomes } from './push/outcomes.ts'
-import { createApnsProvider } from './push/providers/apns/apns-provider.ts'
-import { createFcmProvider } from './push/providers/fcm/fcm-provider.ts'
 import type { Provider } from './push/push-kinds.ts'
 import { createPushLog } from './push/push-log.ts'
 import { createPushLogStore } from './push/push-log-store.ts'
 import { openPushHistory } from './push-history.ts'
 import { openJobQueues } from './queue/job-queues.ts'
-import { createExtensionNews } from './signals/extension-news.ts'
 import { withLocalFallback } from './signals/local-fallback.ts'
 import { openTransport } from './transport.ts'
 import { createUnreadCount } from './unread-count.ts'
 import { createVoicemail, openFileStorage } from './voicemail.ts'
-import { createDeliverWebhook } from './webhooks/deliver-webhook.ts'
-import { createJudgeAddress } from './webhooks/reachable-addresses.ts'
-import { createResolveHost } from './webhooks/resolve-host.ts'
 import { createWebhookDeliveryStore } from './webhooks/webhook-delivery-store.ts'
-import { createWebhookRequest } from './webhooks/webhook-request.ts'
-import { createWebhookStore } from './webhooks/webhook-store.ts'
-import { createAnnounce, createWebhooks } from './webhooks/webhooks.ts'
+import { createAnnounce } from './webhooks/webhooks.ts'
+import { createWebhookParts } from './webhooks.ts'
 
 export interface Overrides {
   clock?: Clock
@@ -109,7 +96,7 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
   releaser.add(outcomes, (open) => open.close())
   const pushLogStore = createPushLogStore(db, config.pushLogDays)
   const pushLog = releaser.add(createPushLog(pushLogStore, onError('push-log')), (open) => open.drain(2_000))
-  const providers = overrides.providers ?? openProviders(secrets.apps, releaser)
+  const apps = openApps(secrets.apps, releaser, overrides.providers)
   const tokens = createDeviceTokenStore(db)
   const tokenRecords = createTokenRecords(db, (within) =>
     createAnnounce(createWebhookDeliveryStore(within), clock),
@@ -132,19 +119,15 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
   const webhooks = createWebhookParts(base)
   const { announce } = webhooks.webhooks
   const verdicts = releaser.add(createTokenVerdicts({ tokenRecords, events, clock }), (open) => open.close())
-  const push = { outcomes, pushLog, pushLogStore, tokens, tokenRecords, providers, verdicts }
+  const push = { outcomes, pushLog, pushLogStore, tokens, tokenRecords, verdicts }
   return {
     ...base,
+    ...apps,
     ...push,
     ...webhooks,
     ...createLimiting({ ...base, announce }, releaser),
     ...openPushHistory(databaseUrl, config, releaser),
     realtimeSettings: overrides.realtimeSettings,
-    appIds: secrets.apps.map(({ id }) => id),
-    appsOf: {
-      apns: secrets.apps.filter(({ apns }) => apns).map(({ id }) => id),
-      fcm: secrets.apps.filter(({ fcm }) => fcm).map(({ id }) => id),
-    },
     appTokenSecrets: secrets.appTokenSecrets ?? ([keyring.appTokenSecret] as const),
     licenseSigning: createLicenseSigning({
       pem: secrets.licenseSigningKey,
@@ -159,7 +142,7 @@ async function openCore(config: Config, secrets: Secrets, overrides: Overrides, 
 
 /** What the processes do; plain functions over the core. */
 function createFeatures(core: Core, releaser: Releaser) {
-  const { db, keyring, clock, config, events, stopping } = core
+  const { db, keyring, clock, config, events } = core
   // Closed before the providers and stores that it sends by.
   const unreadCount = createUnreadCount(db)
   const recheck = createChatRecheck({ ...core, unreadCount })
@@ -176,15 +159,6 @@ function createFeatures(core: Core, releaser: Releaser) {
   const pbxKeys = createPbxKeyStore(db)
   const operatorSessions = createOperatorSessionStore(db)
   const onError = (error: unknown) => events.backgroundError('key-cache', error as Error)
-  const calls = createCallSignals(shared.callSignals, shared.outcomes)
-  const onHoldError = (error: Error) => events.backgroundError('hold', error)
-  const onNewsError = (error: Error) => events.backgroundError('extension-news', error)
-  const extensionNews = createExtensionNews(shared.callSignals, onNewsError)
-  const callNews = createCallNews({ calls, signals: shared.callSignals, extensionNews, onError: onNewsError })
-  const waiting = { calls, clock, stopping: stopping.signal, onError: onHoldError }
-  const watches = createCallWatches(waiting)
-  const hold = createHold({ watches, clock, onError: onHoldError })
-  const callEvents = createCallEvents({ watches, clock, stopping: stopping.signal })
   return {
     ...delivery,
     ...known,
@@ -199,46 +173,9 @@ function createFeatures(core: Core, releaser: Releaser) {
     operatorSessions,
     operatorAuth: createOperatorAuth({ operatorSessions, keyring, clock }),
     passwords,
-    hold,
-    extensionNews,
+    ...createCalls({ ...shared, ...known, ...licensing }),
     pbxAuth: createPbxAuth({ pbxKeys, keyring, addressGuard: core.addressGuard, onError }),
     gatewayPush: createGatewayPush({ ...shared, pushTtlMs: config.pushTtlMs, privacy: config.pushPrivacy }),
-    reportRegistration: createReportRegistration({ ...shared, ...known, calls, callNews }),
-    wakeCall: createWakeCall({
-      ...{ ...shared, ...known, ...licensing, callNews },
-      ...{ calls, hold, callEvents, privacy: config.pushPrivacy },
-    }),
-  }
-}
-
-/** How owners are told what happens. */
-function createWebhookParts(base: {
-  db: Knex
-  config: Config
-  keyring: Keyring
-  clock: Clock
-  events: Events
-}) {
-  const { webhookNetworks } = base.config
-  const judge = createJudgeAddress(webhookNetworks)
-  const webhookStore = createWebhookStore(base.db)
-  const webhookDeliveries = createWebhookDeliveryStore(base.db)
-  const request = createWebhookRequest({ judge, resolve: createResolveHost() })
-  const hasPrivateNetworks = webhookNetworks.length > 0
-  return {
-    webhookStore,
-    webhookDeliveries,
-    webhooks: createWebhooks({ ...base, webhookStore, webhookDeliveries, judge, hasPrivateNetworks }),
-    deliverWebhook: createDeliverWebhook({ ...base, deliveries: webhookDeliveries, request }),
-  }
-}
-
-function openProviders(apps: readonly AppCredentials[], releaser: Releaser) {
-  const apns = new Map(apps.flatMap(({ id, apns }) => (apns ? [[id, apns] as const] : [])))
-  const fcm = new Map(apps.flatMap(({ id, fcm }) => (fcm ? [[id, fcm] as const] : [])))
-  return {
-    apns: releaser.add(createApnsProvider(apns), (open) => open.close()),
-    fcm: releaser.add(createFcmProvider(fcm), (open) => open.close()),
   }
 }
 

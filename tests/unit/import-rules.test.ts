@@ -38,7 +38,7 @@ const PACKAGES: readonly { name: RegExp; allowed: RegExp }[] = [
   {
     name: /^knex$/,
     allowed:
-      /-store\.ts$|^src\/db\/|^migrations\/|^src\/(context|delivery|licensing|voicemail|app-api|extensions|chat|unread-count)\.ts$/,
+      /-store\.ts$|^src\/db\/|^migrations\/|^src\/(context|delivery|licensing|voicemail|app-api|extensions|chat|unread-count|webhooks)\.ts$/,
   },
   { name: /^bullmq$/, allowed: /^src\/queue\/|^src\/operator\/board/ },
   { name: /^express$/, allowed: /^src\/http\/|^src\/operator\/|^src\/api\.ts$/ },
