@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { newId } from '../../src/lib/ids.ts'
+import { until } from '../support/conditions.ts'
 import { BACKENDS, startTestGateway } from '../support/gateway.ts'
 import { connectSocket } from '../support/socket-client.ts'
 import { givenDirect, givenPerson } from '../support/socket-people.ts'
@@ -81,7 +82,7 @@ test.each(BACKENDS)(
         for (const each of said) socket.ws.send(each)
         socket.say({ type: 'ping', id: 'last' })
         const isDone = () => socket.isClosed() || socket.frames.some(({ id }) => id === 'last')
-        while (!isDone()) await new Promise(setImmediate)
+        await until(isDone, { description: 'all was taken, or it was closed' })
         const faults = socket
           .ofType('error')
           .filter(({ payload }) => !payload.code || payload.code === 'internal')

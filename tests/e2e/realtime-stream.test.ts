@@ -204,7 +204,9 @@ test.each(BACKENDS)('who takes nothing, or does not answer, is let go (%s)', asy
 })
 
 test('with Redis gone nothing is lost, and all is well when it is back', async () => {
-  const redis = await startRedisServer()
+  // Ends after the gateway, whichever of the two it is.
+  await using servers = new AsyncDisposableStack()
+  const redis = servers.use(await startRedisServer())
   await using gateway = await startTestGateway({
     ...{ backend: 'redis', redisUrl: redis.url, nodes: 2, workers: false },
     realtimeSettings: { checkEventsMs: 200, helloMs: 20 },
@@ -226,14 +228,14 @@ test('with Redis gone nothing is lost, and all is well when it is back', async (
   await until(() => his.seqs().length === 2, { description: 'it was found' })
   const late = await connectSocket(two.url, bob)
   await late.next('ready')
-  await using again = await startRedisServer({ port: redis.port })
+  servers.use(await startRedisServer({ port: redis.port }))
   await until(
     () =>
       gateway.context.signals.ping().then(
         () => true,
         () => false,
       ),
-    { description: `${again.url} is back` },
+    { description: 'it is back' },
   )
   await say('after')
   await until(() => his.seqs().length === 3 && late.seqs().length === 1, { description: 'both have it' })
