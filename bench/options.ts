@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 
-export const ROWS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'] as const
+export const ROWS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'] as const
 export type RowName = (typeof ROWS)[number]
 /** Rows f and h fill gigabytes of disk, so they want to be asked for. */
 export const USUAL_ROWS = ROWS.filter((row) => row !== 'f' && row !== 'h')

@@ -5,6 +5,7 @@ import { type BenchOptions, type RowName, readOptions, USUAL_ROWS } from './opti
 import { medians } from './report/medians.ts'
 import { writeResults } from './report/results-file.ts'
 import { formatTable } from './report/table.ts'
+import { groupMessages } from './rows/group-messages.ts'
 import { held } from './rows/held.ts'
 import { history, startHistory } from './rows/history.ts'
 import { lanes } from './rows/lanes.ts'
@@ -14,6 +15,7 @@ import { logins } from './rows/logins.ts'
 import type { Row, RowResult } from './rows/measurement.ts'
 import { pushLog, startPushLog } from './rows/push-log.ts'
 import { release } from './rows/release.ts'
+import { sockets } from './rows/sockets.ts'
 import { throughput } from './rows/throughput.ts'
 import { describeMachine } from './stack/machine.ts'
 import { startStack } from './stack/start-stack.ts'
@@ -26,6 +28,8 @@ const rows: Record<Exclude<RowName, 'f' | 'h'>, Row> = {
   e: lanes,
   g: licenses,
   i: logins,
+  j: sockets,
+  k: groupMessages,
 }
 
 const options = readOptions(process.argv)

@@ -1,10 +1,12 @@
 import { batchedRows } from './batched-rows.ts'
 import { closedLoopPushes } from './closed-loop-pushes.ts'
 import { closedLoopRequests } from './closed-loop-requests.ts'
+import { groupMessages } from './group-messages.ts'
 import { heldCalls } from './held-calls.ts'
 import { historyPages, historyPlan, historyWrites } from './history-pages.ts'
 import { logins } from './logins.ts'
 import { messageBatches } from './message-batches.ts'
+import { openSockets } from './open-sockets.ts'
 import { pacedPushes } from './paced-pushes.ts'
 import { phones } from './phones.ts'
 import { pushLogSearches } from './push-log-searches.ts'
@@ -19,12 +21,14 @@ export const scenarios = {
   closedLoopPushes,
   closedLoopRequests,
   closedLoopRawPushes,
+  groupMessages,
   heldCalls,
   historyPages,
   historyPlan,
   historyWrites,
   logins,
   messageBatches,
+  openSockets,
   pacedPushes,
   pacedRawPushes,
   phones,
