@@ -98,6 +98,32 @@ describe.each(BACKENDS)('/ws on %s', (backend) => {
     await socket.close()
   })
 
+  test('the first frame says where the stream begins, however much there is to tell', async () => {
+    const [one, two] = urls()
+    const ada = await givenPerson(gateway, newId())
+    const bob = await givenPerson(gateway, newId())
+    await givenDirect(gateway.context, ada, bob)
+    const other = await connectSocket(one, bob)
+    await other.next('ready')
+    const sockets = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const socket = await connectSocket(two, ada)
+        socket.say('nonsense')
+        socket.say({ type: 'ack', id: 1, seq: 1 })
+        return socket
+      }),
+    )
+    for (const socket of sockets) {
+      await socket.next('user.presence')
+      await socket.next('ok')
+      expect(socket.frames[0]).toMatchObject({
+        type: 'ready',
+        payload: { seq: 1, cursor: expect.any(String) },
+      })
+    }
+    await Promise.all([...sockets, other].map((socket) => socket.close()))
+  })
+
   test('a session that has ended has no sockets after two seconds, on any node', async () => {
     const [one, two] = urls()
     const ada = await givenPerson(gateway, newId())
@@ -137,4 +163,36 @@ describe.each(BACKENDS)('/ws on %s', (backend) => {
     expect(refused).toMatchObject({ status: 429, json: { code: 'too_many_sockets' } })
     await Promise.all([...sockets, more].map((socket) => socket.close()))
   })
+})
+
+test.each(BACKENDS)('a node takes no more sockets than it can hold (%s)', async (backend) => {
+  await using gateway = await startTestGateway({
+    ...{ backend, workers: false, realtimeSettings: { mostSockets: 2 } },
+  })
+  const ada = await givenPerson(gateway, newId())
+  const sockets = [await connectSocket(gateway.url, ada), await connectSocket(gateway.url, ada)]
+  const refused = await refusedSocket(gateway.url, ada)
+  expect(refused).toMatchObject({ status: 503, json: { code: 'sockets_unavailable' } })
+  await sockets[0]?.close()
+  const next = await connectSocket(gateway.url, ada)
+  await next.next('ready')
+  await Promise.all([...sockets, next].map((socket) => socket.close()))
+})
+
+test.each(BACKENDS)('an address that has shown nobody yet waits for its turn (%s)', async (backend) => {
+  await using gateway = await startTestGateway({
+    ...{ backend, workers: false, env: { TRUST_PROXY_HOPS: '1' } },
+    realtimeSettings: { mostPendingPerAddress: 1 },
+  })
+  const ada = await givenPerson(gateway, newId())
+  const from = (address: string) =>
+    connectSocket(gateway.url, { ...ada, headers: { 'x-forwarded-for': address } }).then(
+      (socket) => socket.close().then(() => true),
+      () => false,
+    )
+  const same = await Promise.all(Array.from({ length: 10 }, () => from('192.0.2.1')))
+  expect(same).toContain(false)
+  expect(await Promise.all(Array.from({ length: 10 }, (_, i) => from(`192.0.2.${i + 1}`)))).not.toContain(
+    false,
+  )
 })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import type { ServerResponse } from 'node:http'
+import { request, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { listen } from '../../src/http/server.ts'
 import { until } from '../support/conditions.ts'
 
@@ -45,4 +46,24 @@ test('a taken port is told in one sentence', async () => {
     '192.0.2.1 is no address of this machine; it comes from HOST',
   )
   await server.close(100)
+})
+
+test('only who asks for a WebSocket is handed over, and a stop ends it, too', async () => {
+  const upgrade = (_request: unknown, socket: Duplex) =>
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  const server = await listen((_request, response) => response.end('ok'), { ...options, upgrade })
+  const ask = async (protocol: string) => {
+    const asked = request(server.url, { headers: { connection: 'Upgrade', upgrade: protocol } }).end()
+    const [answer] = await Promise.race([once(asked, 'response'), once(asked, 'upgrade')])
+    return { answer, asked }
+  }
+  const http2 = await ask('h2c')
+  expect(http2.answer.statusCode).toBe(200)
+  http2.answer.resume()
+  const { answer, asked } = await ask('websocket')
+  expect(answer.statusCode).toBe(101)
+  const ended = once(answer.socket, 'close')
+  await server.close(100)
+  await ended
+  asked.destroy()
 })

@@ -47,12 +47,15 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
     if (!connection.isOpen) return
     stream.begin(connection, seq)
     const cursor = deps.syncCursors.of(extensionId, seq)
+    connection.isReady = true
     writer.say(connection, 'ready', { userId: userIdOf(tenantId, extensionId), cursor, seq })
     setTimeout(() => connection.isHeld && stream.goOn(connection), settings.helloMs).unref()
+    connection.ws.resume()
   }
 
   /** Those with whom he talks alone, as long as he has not named others. */
   const watchPeers = async (connection: Connection): Promise<void> => {
+    if (!connection.isOpen) return
     const people = await deps.peersOf(connection.holder)
     if (!connection.isOpen || connection.isSubscribed || people.length === 0) return
     for (const [person, status] of await presence.watch(connection, people)) {
@@ -96,11 +99,15 @@ export function createConnectionLife(deps: ConnectionLifeDeps) {
       ws.on('error', () => undefined)
       ws.on('close', (code) => leave(connection, code))
       void presence.joined(connection)
-      connection.turn = begin(connection).catch((error: unknown) => {
-        onError(toError(error))
-        writer.close(connection, CLOSE.tryAgain, 'the database cannot be reached')
-      })
-      watchPeers(connection).catch((error: unknown) => onError(toError(error)))
+      // What it says is heard when it knows where its stream begins.
+      ws.pause()
+      begin(connection)
+        .catch((error: unknown) => {
+          onError(toError(error))
+          writer.close(connection, CLOSE.tryAgain, 'the database cannot be reached')
+        })
+        .then(() => watchPeers(connection))
+        .catch((error: unknown) => onError(toError(error)))
     },
 
     /** Resolves when nobody is there any more. */

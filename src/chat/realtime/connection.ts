@@ -11,6 +11,8 @@ export interface Connection {
   /** Who it is; `auth` and the look at the sessions renew it. */
   holder: AppTokenHolder
   isOpen: boolean
+  /** It was told where its stream begins, which is the first that it is told. */
+  isReady: boolean
 
   // Of the event stream.
   /** The number of the last event that was sent. */
@@ -57,6 +59,7 @@ export const newConnection = (ws: WebSocket, holder: AppTokenHolder, now: number
   ws,
   holder,
   isOpen: true,
+  isReady: false,
   cursor: 0,
   start: 0,
   known: 0,

@@ -30,14 +30,14 @@ export function createSocketWriter({ settings, clock, metrics }: SocketWriterDep
 
     /** An answer, or something that cannot be read again later. */
     say(connection: Connection, type: string, payload: object, more?: object): void {
-      if (!connection.isOpen) return
+      if (!connection.isOpen || !connection.isReady) return
       metrics.framesSent.inc({ type })
       write(connection, frame(type, payload, more))
     },
 
     /** Of the moment: who does not take what there is does not need this, too. */
     mention(connection: Connection, type: string, text: string): void {
-      if (!connection.isOpen || connection.pausedAt !== undefined) return
+      if (!connection.isOpen || !connection.isReady || connection.pausedAt !== undefined) return
       metrics.framesSent.inc({ type })
       write(connection, text)
     },
