@@ -1,10 +1,8 @@
 import { z } from 'zod'
-import { MAX_CONTENT } from '../chat.ts'
+import { clientId, content, extensionNumber, messageKind } from '../chat-fields.ts'
 
 /** What a client may say, as docs/chat.md has it. */
 
-/** The database takes no NUL, and half a character would come back as another one. */
-const text = z.string().refine((value) => !value.includes('\0') && value.isWellFormed(), 'is no text')
 const conversationId = z.uuid()
 const messageId = z.uuid()
 /** Of users: more are not to be seen at once. */
@@ -15,17 +13,11 @@ const FIELDS = {
   hello: z.object({ since: z.string().max(200).nullish() }),
   'message.send': z.object({
     conversationId,
-    clientId: z.string().regex(/^[!-~]{1,64}$/),
-    content: text.refine(
-      (value) => value.length > 0 && [...value].length <= MAX_CONTENT,
-      `has 1 to ${MAX_CONTENT} characters`,
-    ),
-    kind: z
-      .string()
-      .regex(/^[\w.-]{1,32}$/)
-      .default('text'),
+    clientId: clientId('clientId'),
+    content,
+    kind: messageKind.default('text'),
     replyTo: z.uuid().nullish(),
-    mentions: z.array(text.max(64)).max(MOST_MENTIONS).nullish(),
+    mentions: z.array(extensionNumber('mentions')).max(MOST_MENTIONS).nullish(),
   }),
   'message.delivered': z.object({ messageId }),
   'message.read': z.object({ messageId }),
@@ -58,16 +50,14 @@ export function readClientFrame(data: string): ClientFrame {
   }
   const known = type as ClientFrameType
   const inPayload = typeof payload === 'object' && payload !== null ? payload : {}
-  const { success, data: fields, error } = FIELDS[known].safeParse({ ...beside, ...inPayload })
+  const { success, data: fields, error: fault } = FIELDS[known].safeParse({ ...beside, ...inPayload })
   if (success) return { type: known, ...id, fields } as ClientFrame
-  const [issue] = error.issues
+  const [issue] = fault.issues
   const field = issue?.path.join('.') ?? ''
-  return {
-    type: undefined,
-    ...id,
-    code: 'invalid_request',
-    error: `${field}: ${issue?.message ?? 'is wrong'}`,
-  }
+  const sentence = issue?.message ?? 'is wrong'
+  // Ours name their field themselves.
+  const error = sentence.startsWith(field) ? sentence : `${field}: ${sentence}`
+  return { type: undefined, ...id, code: 'invalid_request', error }
 }
 
 /** Long enough for a UUID, and for whatever else somebody counts with. */

@@ -1,4 +1,5 @@
 import { type ChatEvent, type ChatMessage, userIdOf } from '../chat.ts'
+import { describeCompatibleMessage } from '../compatible-schemas.ts'
 import type { SyncCursors } from '../sync-cursor.ts'
 
 /** What the server says, as docs/chat.md has it: in the names of a messenger's client. */
@@ -6,24 +7,13 @@ import type { SyncCursors } from '../sync-cursor.ts'
 export const frame = (type: string, payload: object, more: object = {}): string =>
   JSON.stringify({ type, ...more, payload })
 
-/** When it was delivered and read is told by the receipts; the names are there for clients that insist on them. */
+/** As the messenger's client knows it, and what it would have to ask for otherwise. When it was delivered and read is told by receipts. */
 export const describeMessage = (tenantId: string, message: ChatMessage) => ({
-  id: message.id,
-  conversationId: message.conversationId,
-  seq: message.seq,
-  senderId: userIdOf(tenantId, message.senderId),
+  ...describeCompatibleMessage(tenantId, message),
   senderName: message.senderName,
   senderExtension: message.senderNumber,
-  clientId: message.clientId,
-  kind: message.kind,
-  content: message.content,
   replyTo: message.replyTo ?? null,
   mentions: message.mentions.map((id) => userIdOf(tenantId, id)),
-  createdAt: message.createdAt.toISOString(),
-  editedAt: message.editedAt?.toISOString() ?? null,
-  deletedAt: message.deletedAt?.toISOString() ?? null,
-  deliveredAt: null,
-  readAt: null,
 })
 
 function payloadOf(tenantId: string, event: ChatEvent): object {
