@@ -66,7 +66,7 @@ const messageLane = {
     .optional()
     .describe('In place of `ttl`.'),
   collapse_id: optional('collapse_id', 256).describe(
-    'A later push with the same one takes the place of this one on the phone.',
+    'On an iPhone a later push with the same one takes the place of this one. On Android both arrive with it as `collapse_id` in their data, and the app replaces the first.',
   ),
 }
 const caller = {
