@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { systemClock } from '../lib/clock.ts'
 import { giveAnswer, reachesPhone, verdictOf } from './apns-answering.ts'
 import { findFault } from './apns-checks.ts'
+import { apnsKeeping } from './apns-keeping.ts'
 import { findMismatch } from './apns-payload-checks.ts'
 import type {
   ApnsAnswer,
@@ -14,6 +15,7 @@ import type {
 import { createProviderTokenVerifier, type ProviderToken } from './apns-provider-token.ts'
 import { type ApnsRequest, deviceTokenOf, hasRepeatedHeader, header, parsePayload } from './apns-request.ts'
 import { createBoundedRecord } from './bounded-record.ts'
+import { createCourier } from './courier.ts'
 import { createDelays } from './delays.ts'
 import { createPushListeners } from './push-listeners.ts'
 import { createScriptedAnswers } from './scripted-answers.ts'
@@ -47,6 +49,7 @@ export function createApnsReception(options: ApnsSimulatorOptions) {
   const verifier = createProviderTokenVerifier(options.accounts)
   const scripted = createScriptedAnswers<ApnsAnswer>()
   const listeners = createPushListeners<ApnsReceived>()
+  const courier = createCourier<ApnsReceived>({ ...apnsKeeping, clock }, listeners.emit)
   const record = createBoundedRecord<ApnsReceived>(capacity === false ? 0 : capacity)
   const delays = createDelays()
 
@@ -65,7 +68,7 @@ export function createApnsReception(options: ApnsSimulatorOptions) {
     record.add(push)
     delays.run('delayMs' in answer ? answer.delayMs : undefined, () => {
       giveAnswer(arrival.stream, answer, push.apnsId)
-      if (reachesPhone(answer)) listeners.emit(push)
+      if (reachesPhone(answer)) courier.carry(push)
     })
   }
 
@@ -97,6 +100,9 @@ export function createApnsReception(options: ApnsSimulatorOptions) {
         scripted.once(token.toLowerCase(), ...answers),
       behaves: (token: string, answer: ApnsAnswer) => scripted.always(token.toLowerCase(), answer),
       forgets: (token: string) => scripted.forget(token.toLowerCase()),
+      loses: (token: string) => courier.loses(token.toLowerCase()),
+      regains: (token: string) => courier.regains(token.toLowerCase()),
+      keptFor: (token: string) => courier.keptFor(token.toLowerCase()),
       registers(token: string, issuedIn: ApnsEnvironment) {
         environments.set(token.toLowerCase(), issuedIn)
       },

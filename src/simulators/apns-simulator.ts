@@ -34,6 +34,10 @@ export interface ApnsSimulator extends PushSource<ApnsReceived>, AsyncDisposable
   forgets(token: string): void
   /** Tells both gateways where a token was issued; the other one then refuses it. */
   registers(token: string, environment: ApnsEnvironment): void
+  /** The phone is off line: what it is sent is kept as Apple keeps it, until it is back. */
+  loses(token: string): void
+  regains(token: string): void
+  keptFor(token: string): readonly ApnsReceived[]
   close(): Promise<void>
 }
 

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { createBoundedRecord } from './bounded-record.ts'
+import { createCourier } from './courier.ts'
 import { createDelays } from './delays.ts'
+import { fcmKeeping } from './fcm-keeping.ts'
 import { findMessageFault } from './fcm-message-checks.ts'
 import {
   errorBody,
@@ -32,9 +34,11 @@ export interface FcmArrival {
 }
 
 /** What becomes of `messages:send`: judged, answered, remembered. */
-export function createFcmReception({ projectId, record: capacity = DEFAULT_RECORD }: FcmSimulatorOptions) {
+export function createFcmReception(options: FcmSimulatorOptions) {
+  const { projectId, record: capacity = DEFAULT_RECORD, clock = systemClock } = options
   const scripted = createScriptedAnswers<FcmAnswer>()
   const listeners = createPushListeners<FcmReceived>()
+  const courier = createCourier<FcmReceived>({ ...fcmKeeping, clock }, listeners.emit)
   const record = createBoundedRecord<FcmReceived>(capacity === false ? 0 : capacity)
   const delays = createDelays()
 
@@ -61,7 +65,7 @@ export function createFcmReception({ projectId, record: capacity = DEFAULT_RECOR
       record.add(push)
       delays.run('delayMs' in answer ? answer.delayMs : undefined, () => {
         giveAnswer(arrival.response, answer, `projects/${projectId}/messages/${messageId(validateOnly)}`)
-        if (reachesPhone(answer) && !validateOnly) listeners.emit(push)
+        if (reachesPhone(answer) && !validateOnly) courier.carry(push)
       })
     },
     stop: delays.stop,
@@ -72,6 +76,9 @@ export function createFcmReception({ projectId, record: capacity = DEFAULT_RECOR
       answers: scripted.once,
       behaves: scripted.always,
       forgets: scripted.forget,
+      loses: courier.loses,
+      regains: courier.regains,
+      keptFor: courier.keptFor,
     },
   }
 }

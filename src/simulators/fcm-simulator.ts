@@ -34,6 +34,10 @@ export interface FcmSimulator extends PushSource<FcmReceived>, AsyncDisposable {
   /** The permanent answer for a token. */
   behaves(token: string, answer: FcmAnswer): void
   forgets(token: string): void
+  /** The phone is off line: what it is sent is kept as Google keeps it, until it is back. */
+  loses(token: string): void
+  regains(token: string): void
+  keptFor(token: string): readonly FcmReceived[]
   /** Refuses every access token issued until now, as after a change of the service account. */
   revokeAccessTokens(): void
   close(): Promise<void>

@@ -314,6 +314,82 @@ const ownSimulator = (options: Partial<Parameters<typeof createApnsSimulator>[0]
   )
 }
 
+describe('for a phone that is off line Apple keeps', () => {
+  const asleep = (name: string): string => Buffer.from(name.padEnd(32)).toString('hex')
+  const pushTo = async (token: string, text: string, changes: OutgoingHttpHeaders = {}) => {
+    const { bundleId } = simulators.credentials.apns
+    const headers = { 'apns-push-type': 'alert', 'apns-topic': bundleId, 'apns-expiration': undefined }
+    const { status } = await send(
+      { ':path': `/3/device/${token}`, ...headers, ...changes },
+      JSON.stringify({ aps: { alert: text } }),
+    )
+    expect(status).toBe(200)
+  }
+  const arriving = (token: string, simulator = simulators.apns): string[] => {
+    const texts: string[] = []
+    simulator.onAccepted(({ payload }) => texts.push((payload.aps as { alert: string }).alert), token)
+    return texts
+  }
+  const later = String(nowSeconds() + 60)
+
+  test('the newest per collapse id, in the order in which they came', async () => {
+    const token = asleep('collapse')
+    const arrived = arriving(token)
+    simulators.apns.loses(token)
+    await pushTo(token, 'one of a', { 'apns-collapse-id': 'a', 'apns-expiration': later })
+    await pushTo(token, 'b', { 'apns-collapse-id': 'b', 'apns-expiration': later })
+    await pushTo(token, 'two of a', { 'apns-collapse-id': 'a', 'apns-expiration': later })
+    expect(arrived).toEqual([])
+    expect(simulators.apns.keptFor(token)).toHaveLength(2)
+    simulators.apns.regains(token)
+    expect(arrived).toEqual(['b', 'two of a'])
+    await pushTo(token, 'at once', { 'apns-collapse-id': 'a' })
+    expect(arrived).toEqual(['b', 'two of a', 'at once'])
+  })
+
+  test('one of those without a collapse id, and none for which the sender said 0', async () => {
+    const token = asleep('plain')
+    const arrived = arriving(token)
+    simulators.apns.loses(token.toUpperCase())
+    await pushTo(token, 'first')
+    await pushTo(token, 'second', { 'apns-expiration': later })
+    await pushTo(token, 'now or never', { 'apns-expiration': '0', 'apns-collapse-id': 'c' })
+    simulators.apns.regains(token)
+    expect(arrived).toEqual(['second'])
+  })
+
+  test('nothing that is out of date when the phone is back', async () => {
+    let now = Date.now()
+    const clock = { now: () => now, monotonic: () => now }
+    const simulator = await ownSimulator({ clock })
+    const own = openSession(simulator)
+    const token = asleep('late')
+    const arrived = arriving(token, simulator)
+    simulator.loses(token)
+    const headers = {
+      ...{ ':path': `/3/device/${token}`, 'apns-push-type': 'alert', 'apns-expiration': later },
+      'apns-topic': simulators.credentials.apns.bundleId,
+    }
+    await send(headers, JSON.stringify({ aps: { alert: 'soon' } }), own)
+    expect(simulator.keptFor(token)).toHaveLength(1)
+    now += 61_000
+    expect(simulator.keptFor(token)).toEqual([])
+    simulator.regains(token)
+    expect(arrived).toEqual([])
+    own.destroy()
+    await simulator.close()
+  })
+
+  test('a call like everything else: until it is out of date', async () => {
+    const token = asleep('call')
+    simulators.apns.loses(token)
+    await send({ ':path': `/3/device/${token}` })
+    expect(simulators.apns.keptFor(token)).toEqual([])
+    await send({ ':path': `/3/device/${token}`, 'apns-expiration': later })
+    expect(simulators.apns.keptFor(token)).toHaveLength(1)
+  })
+})
+
 describe('a payload that is not what the push type promises is noted', () => {
   const alert = { 'apns-push-type': 'alert' }
   const background = { 'apns-push-type': 'background', 'apns-priority': '5' }

@@ -100,6 +100,24 @@ const nextAccepted = (token: string): Promise<FcmReceived> => {
   return promise
 }
 
+test('for a phone that is off line Google keeps each message, or the newest per collapse key, until its time is over', async () => {
+  const token = `token-${crypto.randomUUID()}`
+  const arrived: unknown[] = []
+  simulators.fcm.onAccepted(({ payload }) => arrived.push(payload.n), token)
+  simulators.fcm.loses(token)
+  const messages = [
+    { n: '1', android: {} },
+    { n: '2', android: { ttl: '0s' } },
+    { n: '3', android: { collapse_key: 'badge', ttl: '60s' } },
+    { n: '4', android: { collapse_key: 'badge', ttl: '60s' } },
+    { n: '5', android: { ttl: '60s' } },
+  ]
+  for (const { n, android } of messages) await send({ token, data: { n }, android })
+  expect(arrived).toEqual([])
+  simulators.fcm.regains(token)
+  expect(arrived).toEqual(['1', '4', '5'])
+})
+
 describe('with firebase-admin', () => {
   /** Sends every connection to the simulator, whatever its host name. */
   class Detour extends Agent {
