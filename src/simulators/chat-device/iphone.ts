@@ -35,6 +35,7 @@ export function createIphone(options: IphoneOptions) {
     ...surroundings,
     send: messenger.send,
     converse: messenger.converse,
+    loseConnection: messenger.loseConnection,
     backgroundRefresh(isOn: boolean): void {
       parts.backgroundRefresh.isOn = isOn
     },

@@ -45,6 +45,8 @@ export function createMessenger(parts: MessengerParts) {
       if (leavingSocketOpen) live.goDeaf('the app is suspended')
       else live.disconnect('the app is suspended')
     },
+    /** The connection is dead, and neither the app nor the server has noticed. */
+    loseConnection: () => live.goDeaf('the connection is dead'),
     /** The process ends, and all that was in its memory. */
     die(): void {
       live.disconnect('the app has ended')
