@@ -24,7 +24,6 @@ export async function startChatWorld(options: GatewayOptions, people: Record<str
   const errors: Error[] = []
   opened.defer(() => {
     for (const phone of phones) phone.close()
-    if (errors.length > 0) throw new AggregateError(errors, 'something happened to a phone')
   })
   const { apns, fcm } = gateway.simulators
   const common = ({ deviceId = `phone-${randomUUID()}`, url = gateway.url, momentMs }: PhoneWishes) => ({
@@ -44,6 +43,7 @@ export async function startChatWorld(options: GatewayOptions, people: Record<str
       await until(async () => !(await owed()), { description: 'everything is sent' })
       await Promise.all([...phones].map((phone) => phone.settled()))
     } while (await owed())
+    if (errors.length > 0) throw new AggregateError(errors, 'something happened to a phone')
   }
   const running = opened.move()
   return {

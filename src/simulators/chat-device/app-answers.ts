@@ -83,7 +83,7 @@ export const Refusal = z.object({ code: z.string(), error: z.string() })
 /** A frame of the WebSocket, from either side. */
 export const Frame = z.object({
   type: z.string(),
-  id: z.unknown(),
+  id: z.unknown().optional(),
   payload: z.record(z.string(), z.unknown()).default({}),
   seq: z.int().optional(),
   cursor: z.string().optional(),

@@ -1,4 +1,4 @@
-import { within } from '../../lib/deadline.ts'
+import { TimedOut, within } from '../../lib/deadline.ts'
 import { toError } from '../../lib/error.ts'
 import { SECOND } from '../../lib/units.ts'
 import { Frame } from './app-answers.ts'
@@ -77,7 +77,7 @@ export function openAppSocket(options: AppSocketOptions): AppSocket {
   }
 
   return {
-    ready: within(PATIENCE, 'connecting', ready.promise),
+    ready: inTime(ready.promise),
     isOpen: () => !isDeaf && !isOver && socket.readyState === WebSocket.OPEN,
     tell: (type, payload) => send({ type, payload }),
     request(type, payload) {
@@ -87,7 +87,7 @@ export function openAppSocket(options: AppSocketOptions): AppSocket {
       waiting.set(id, { resolve, reject })
       if (isOver) reject(new NetworkFailure('the connection has ended'))
       send({ type, id, payload })
-      return within(PATIENCE, type, promise)
+      return inTime(promise)
     },
     goDeaf() {
       isDeaf = true
@@ -98,3 +98,10 @@ export function openAppSocket(options: AppSocketOptions): AppSocket {
     },
   }
 }
+
+/** A server that says nothing is as good as none. */
+const inTime = <T>(work: Promise<T>): Promise<T> =>
+  within(PATIENCE, 'an answer', work).catch((error: unknown) => {
+    if (error instanceof TimedOut) throw new NetworkFailure('nobody answered')
+    throw error
+  })
