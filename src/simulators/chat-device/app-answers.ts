@@ -47,6 +47,11 @@ export const FrameMessage = z
     ({ deletedAt, ...message }): LocalMessage => ({ ...message, isDeleted: typeof deletedAt === 'string' }),
   )
 
+/** As in the frames of the WebSocket. */
+export const FrameReceipt = z
+  .object({ conversationId: z.string(), extension: z.string(), upToSeq: z.int() })
+  .transform(({ upToSeq, ...receipt }) => ({ ...receipt, seq: upToSeq }))
+
 const Conversation = z.object({
   id: z.string(),
   last_seq: z.int(),

@@ -27,10 +27,13 @@ type Happening =
   | { did: 'disconnect'; why: string }
   /** Messages that the phone did not have. */
   | { did: 'receive'; via: MergedFrom; messageIds: string[] }
-  | { did: 'send'; messageId: string; conversationId: string }
+  /** The person has written something; whether it arrives is another thing. */
+  | { did: 'send'; conversationId: string; clientId: string }
   /** A conversation is on the screen; `fresh` are its messages that had not been read. */
   | { did: 'open'; conversationId: string; messageIds: string[]; fresh: string[] }
   | { did: 'read'; conversationId: string; seq: number }
+  /** Somebody else has got, or read, everything up to there. */
+  | { did: 'receipt'; receipt: 'delivered' | 'read'; extension: string; conversationId: string; seq: number }
   | { did: 'badge'; badge: number }
   /** Notifications were taken back. */
   | { did: 'take back'; conversationId: string; count: number }

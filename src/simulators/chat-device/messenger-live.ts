@@ -1,6 +1,6 @@
 import { toError } from '../../lib/error.ts'
 import { SECOND } from '../../lib/units.ts'
-import { type Frame, FrameMessage } from './app-answers.ts'
+import { type Frame, FrameMessage, FrameReceipt } from './app-answers.ts'
 import { type AppSocket, openAppSocket } from './app-socket.ts'
 import { attempt, type MessengerParts } from './messenger-parts.ts'
 import type { MessengerSync } from './messenger-sync.ts'
@@ -92,8 +92,8 @@ function handleFrame(parts: MessengerParts, sync: MessengerSync, frame: Frame, e
       noteRead(parts, sync, message)
     }
   }
-  if (type === 'message.read' && payload.extension === extension) {
-    sync.wasRead(String(payload.conversationId), Number(payload.upToSeq))
+  if (/^message\.(delivered|read)$/.test(type)) {
+    sync.takeReceipt(type, FrameReceipt.parse(payload), extension)
   }
   if (seq === undefined || cursor === undefined) return
   sync.moveCursor(cursor, seq)

@@ -3,6 +3,13 @@ import type { LocalMessage, SyncEvent } from './app-answers.ts'
 import type { MergedFrom } from './device-timeline.ts'
 import { attempt, type MessengerParts } from './messenger-parts.ts'
 
+/** How far somebody is in a conversation. */
+interface Receipt {
+  conversationId: string
+  extension: string
+  seq: number
+}
+
 export type MessengerSync = ReturnType<typeof createMessengerSync>
 
 /** How messages and receipts get into the store, and what follows from them. */
@@ -25,14 +32,23 @@ export function createMessengerSync(parts: MessengerParts) {
       return message !== undefined && message.seq <= seq
     })
   }
+  /** The person's own phones tell each other what was read; others tell how far they are. */
+  const takeReceipt = (type: string, receipt: Receipt, own: string): void => {
+    const { conversationId, extension, seq } = receipt
+    if (extension !== own) {
+      const kind = type === 'message.read' ? 'read' : 'delivered'
+      timeline.note({ did: 'receipt', receipt: kind, extension, conversationId, seq })
+    } else if (type === 'message.read') wasRead(conversationId, seq)
+  }
   const moveCursor = (value: string, seq: number): void => {
     // An answer that was on its way may be older than what came by the socket.
     if (!disk.cursor || seq >= disk.cursor.seq) disk.cursor = { value, seq }
   }
   const apply = (events: readonly SyncEvent[], extension: string): void => {
-    for (const { conversation_id: conversationId, message, receipt, type } of events) {
-      if (message) merge([message], 'sync')
-      if (type === 'message.read' && receipt?.extension === extension) wasRead(conversationId, receipt.seq)
+    const messages = events.flatMap(({ message }) => (message ? [message] : []))
+    merge(messages, 'sync')
+    for (const { conversation_id: conversationId, receipt, type } of events) {
+      if (receipt) takeReceipt(type, { ...receipt, conversationId }, extension)
     }
   }
   /** Brings the cursor once more after the last events: only what lies before it is acknowledged. */
@@ -55,6 +71,7 @@ export function createMessengerSync(parts: MessengerParts) {
   return {
     merge,
     wasRead,
+    takeReceipt,
     moveCursor,
     /** Fetches everything that the phone does not have, one after the other. @returns Whether it succeeded. */
     catchUp: (why: string, signal?: AbortSignal): Promise<boolean> =>

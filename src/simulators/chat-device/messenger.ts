@@ -127,13 +127,13 @@ function createScreen(parts: MessengerParts, catchUp: (why: string) => Promise<b
       content: string,
       clientId: string = randomUUID(),
     ): Promise<LocalMessage | undefined> {
+      timeline.note({ did: 'send', conversationId, clientId })
       const message = await attempt(parts, 'send', ({ token }) =>
         api.send(token, conversationId, clientId, content),
       )
       if (!message) return undefined
       sync.merge([message], 'sent')
       sync.wasRead(conversationId, message.seq)
-      timeline.note({ did: 'send', messageId: message.id, conversationId })
       return message
     },
     /** The conversation with somebody, made if there is none. */

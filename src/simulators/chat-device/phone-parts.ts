@@ -11,9 +11,9 @@ import { createPhoneNetwork, type NetworkCondition } from './phone-network.ts'
 
 /** The connection of a phone to its vendor: what a simulator of Apple or Google is. */
 export interface PushLine<P extends AcceptedPush> extends PushSource<P> {
-  /** The vendor does not reach the phone any more, and keeps what it keeps; it reaches it again. */
-  loses(token: string): void
-  regains(token: string): void
+  /** The vendor does not reach the phone any more, and keeps what it keeps; it reaches it again. Absent: it always does. */
+  loses?(token: string): void
+  regains?(token: string): void
 }
 
 export interface ChatPhoneOptions<P extends AcceptedPush> {
@@ -101,8 +101,8 @@ export const createSurroundings = <P extends AcceptedPush>(
 ) => ({
   network(condition: NetworkCondition): void {
     network.becomes(condition)
-    if (condition === 'none') line.loses(phone.token)
-    else line.regains(phone.token)
+    if (condition === 'none') line.loses?.(phone.token)
+    else line.regains?.(phone.token)
   },
   allowNotifications: (allowed: boolean): void => center.allow(allowed),
   /** For the first time since the phone was started. */
