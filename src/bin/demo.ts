@@ -8,12 +8,13 @@ import { StartError } from '../lib/start-error.ts'
 const env = readEnv()
 const options = new Command('demo')
   .description(
-    'Four calls to simulated phones, told as timelines. Without --url: to the `npm start` that runs on\nthe data directory, or else to a temporary Wakeline.',
+    'Four calls to simulated phones, or a chat between two people, told as timelines. Without --url: to the `npm start` that runs on\nthe data directory, or else to a temporary Wakeline.',
   )
   .option('--url <url>', 'API of a running Wakeline')
   .option('--pbx-key <key>', 'PBX key of one of its tenants')
   .option('--simulators <url>', 'control server of its simulators', 'http://127.0.0.1:8446')
   .option('--data <directory>', 'data directory of a running `npm start`', env.DATA_DIR ?? './data')
+  .option('--chat', 'two people who write to each other')
   .option('--json', 'print one JSON document')
   .parse()
   .opts<DemoOptions>()

@@ -26,8 +26,10 @@ export function createPbxClient(url: string, pbxKey: string, signal: AbortSignal
     url,
     pbxKey,
 
-    async putExtension(number: string, name: string): Promise<void> {
-      await requestJson(to(`/extensions/${number}`), { method: 'PUT', headers, signal, body: { name } })
+    /** @param password Of SIP, with which the app logs in. */
+    async putExtension(number: string, name: string, password?: string): Promise<void> {
+      const body = { name, ...(password !== undefined && { password }) }
+      await requestJson(to(`/extensions/${number}`), { method: 'PUT', headers, signal, body })
     },
 
     async putDevice(number: string, deviceId: string, kind: TokenKind, token: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { CallReport } from './judge-call.ts'
+import type { Step } from './timeline.ts'
 
 /** Makes text stand out, where the terminal can. */
 export type Paint = (format: 'bold' | 'dim' | 'green' | 'red', text: string) => string
@@ -8,17 +9,30 @@ const MS_WIDTH = 8
 const WRAP_WIDTH = 100
 const VERDICT_INDENT = 11
 
-/** A call as a person likes to read it. */
-export function renderCall(call: CallReport, number: number, paint: Paint): string {
-  const verdict = call.ok ? paint('green', 'ok    ') : paint('red', 'FAILED')
+/** Something that happened, and whether it went as it should. */
+export interface Story {
+  title: string
+  /** Whom it happened to. */
+  about: string
+  timeline: readonly Step[]
+  verdict: string
+  ok: boolean
+}
+
+export const renderCall = (call: CallReport, number: number, paint: Paint): string =>
+  renderStory({ ...call, about: `extension ${call.extension}` }, number, paint)
+
+/** A story as a person likes to read it. */
+export function renderStory(story: Story, number: number, paint: Paint): string {
+  const verdict = story.ok ? paint('green', 'ok    ') : paint('red', 'FAILED')
   return [
-    `${paint('bold', `${number}  ${call.title}`)} ${paint('dim', `(extension ${call.extension})`)}`,
+    `${paint('bold', `${number}  ${story.title}`)} ${paint('dim', `(${story.about})`)}`,
     '',
-    ...call.timeline.map(
+    ...story.timeline.map(
       ({ at_ms, what }) => `${paint('dim', `${String(at_ms).padStart(MS_WIDTH)} ms`)}   ${what}`,
     ),
     '',
-    `   ${verdict}  ${wrap(call.verdict).join(`\n${' '.repeat(VERDICT_INDENT)}`)}`,
+    `   ${verdict}  ${wrap(story.verdict).join(`\n${' '.repeat(VERDICT_INDENT)}`)}`,
     '',
   ].join('\n')
 }

@@ -39,7 +39,44 @@ describe.each(BACKENDS)('the demo against a cluster on %s', (backend) => {
   })
 })
 
+describe.each(BACKENDS)('the demo of chat against a cluster on %s', (backend) => {
+  test('two people, a phone asleep, one open and two of one person: told as it went', async () => {
+    await using gateway = await startTestGateway({ backend })
+    const { simulators } = gateway
+
+    const { code, stdout, stderr } = await demoAt(gateway, simulators.controlUrl, '--chat', '--json').exited
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const report = JSON.parse(stdout)
+    expect(report).toMatchObject({ ok: true, url: gateway.url, summary: '3 of 3 went as they should.' })
+    const [asleep, open, both] = report.chats.map(({ timeline }: { timeline: { what: string }[] }) =>
+      timeline.map(({ what }) => what).join('\n'),
+    )
+    expect(asleep).toMatch(
+      /Ada writes[\s\S]*arrives at Apple \(alert\): accepted[\s\S]*leaves the app alone[\s\S]*a tap: the app starts[\s\S]*opens with 2 messages that are new[\s\S]*no number on the icon/,
+    )
+    expect(open).not.toMatch(/Apple/)
+    expect(both).toMatch(/tablet: the notification is shown[\s\S]*tablet: the notification is taken back/)
+    expect(stdout).not.toContain(gateway.tenant.pbxKey)
+    // Its phones are gone again.
+    expect(await gateway.context.db('devices').select('id')).toEqual([])
+  })
+})
+
 describe('the demo', () => {
+  test('of chat fails when a notification is not as it should be', async () => {
+    await using gateway = await startTestGateway({ backend: 'postgres' })
+    await using control = await alteredControl(gateway.simulators.controlUrl, {
+      answer: (body) => body.replaceAll('UNREAD_MESSAGES', 'OTHER_WORDS'),
+    })
+
+    const { code, stdout } = await demoAt(gateway, control.url, '--chat').exited
+
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/FAILED {2}expected one notification of two messages .*found .*OTHER_WORDS/s)
+    expect(stdout).toMatch(/FAILED\. 2 of 3 went as they should/)
+  })
+
   test('starts a Wakeline of its own where none runs, tells a story, and leaves nothing behind', async () => {
     await using scratch = await temporaryDirectory()
     const { code, stdout, stderr } = await startProgram('demo', {
@@ -143,18 +180,29 @@ const postmasterOf = async (directory: string) =>
   (await readFile(join(directory, 'pgdata/postmaster.pid'), 'utf8')).split('\n')
 
 /** The control server of the simulators, but its phones stay asleep. */
-async function neverRegistering(controlUrl: string) {
+const neverRegistering = (controlUrl: string) =>
+  alteredControl(controlUrl, {
+    request: (body) => body.replace(/"registers_after_ms":\d+/, '"registers_after_ms":null'),
+  })
+
+/** The control server of the simulators, with other words. */
+async function alteredControl(
+  controlUrl: string,
+  {
+    request: alterRequest = (body: string) => body,
+    answer: alterAnswer = (body: string) => body,
+  }: { request?: (body: string) => string; answer?: (body: string) => string },
+) {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const body = Buffer.concat(chunks).toString()
-    const altered = body.replace(/"registers_after_ms":\d+/, '"registers_after_ms":null')
     const answer = await fetch(new URL(request.url ?? '/', controlUrl), {
       method: request.method ?? 'GET',
-      ...(body !== '' && { body: altered }),
+      ...(body !== '' && { body: alterRequest(body) }),
     })
     response.writeHead(answer.status, { 'content-type': 'application/json' })
-    response.end(await answer.text())
+    response.end(alterAnswer(await answer.text()))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
