@@ -12,6 +12,11 @@ export interface Rechecked {
   message: { id: string; eventSeq: number }
 }
 
+/** A number for an icon that is about to be sent, and what the phone is to take back. */
+export interface IconAsked extends Omit<Rechecked, 'message'> {
+  conversationIds: readonly string[]
+}
+
 /** What has become of it. */
 export interface Standing {
   message: Shown & { seq: number; isDeleted: boolean; createdAt: number }
@@ -85,6 +90,26 @@ export function createRecheckStore(db: Knex) {
       )
       const found = new Map(rows.map((row) => [row.place, toStanding(row)]))
       return asked.map((_, index) => found.get(index + 1))
+    },
+
+    /** Whether the phone is still the extension's, with this token; and of which of these conversations it has nothing to read. */
+    async icon({
+      extensionId,
+      deviceId,
+      tokenHash,
+      conversationIds,
+    }: IconAsked): Promise<{ hasToken: boolean; cleared: string[] }> {
+      const { rows } = await db.raw<{ rows: { has_token: boolean; cleared: string[] }[] }>(
+        `SELECT EXISTS (SELECT FROM device_tokens t JOIN devices d ON d.id = t.device_id
+             WHERE t.token_hash = :tokenHash AND d.id = CAST(:deviceId AS uuid) AND d.extension_id = :extensionId
+               AND t.invalidated_at IS NULL) AS has_token,
+           ARRAY(SELECT i.id FROM unnest(CAST(:conversationIds AS uuid[])) WITH ORDINALITY AS i (id, place)
+             WHERE NOT EXISTS (SELECT FROM participants p JOIN conversations c ON c.id = p.conversation_id
+               WHERE c.id = i.id AND p.extension_id = :extensionId AND p.left_at IS NULL AND ${UNREAD} > 0)
+             ORDER BY i.place) AS cleared`,
+        { tokenHash, deviceId, extensionId, conversationIds: [...conversationIds] },
+      )
+      return { hasToken: rows[0]?.has_token ?? false, cleared: rows[0]?.cleared ?? [] }
     },
 
     /** Which of these pushes, none older than `since`, are on their way to the phone or there. */

@@ -45,8 +45,13 @@ export function createRecheck(deps: RecheckDeps): Recheck {
     if (!subject || !deviceId) return { send: push }
     const { extensionId, message } = subject
     if (push.kind === 'badge') {
+      // What has come since it was read elsewhere is not to be taken back with it.
+      const conversationIds = push.content.cleared ?? []
+      const icon = { extensionId, deviceId, tokenHash: push.tokenHash, conversationIds }
+      const { hasToken, cleared } = await recheckStore.icon(icon)
+      if (!hasToken) return { skip: 'no_token' }
       const badge = await unreadCount(push.tenantId, extensionId)
-      return { send: { ...push, content: { ...push.content, badge } } }
+      return { send: { ...push, content: { badge, cleared } } }
     }
     if (push.kind !== 'message' || !message) return { send: push }
     const standing = await standings.add({ extensionId, deviceId, tokenHash: push.tokenHash, message })
