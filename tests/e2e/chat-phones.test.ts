@@ -216,6 +216,46 @@ describe.each(BACKENDS)('phones with the messenger on %s', (backend) => {
       expect(world.requestsTo(one.token)).toHaveLength(1)
     })
 
+    test('what comes while a reading is told to the other phone is not taken back there', async () => {
+      await using world = await start()
+      const [ada, one, other] = [await world.iphone(ADA), await world.iphone(BOB), await world.iphone(BOB)]
+      await world.ask(one, 'PUT', '/push-settings', { push_when: 'this_device_not_acked' })
+      const conversationId = await converse(ada, BOB)
+      await Promise.all([pocket(one), pocket(other)])
+      await say(ada, conversationId, 'first')
+      await world.atRest()
+      await world.ask(one, 'PUT', `/conversations/${conversationId}/read`, { seq: 1 })
+      await say(ada, conversationId, 'second')
+      await world.atRest()
+      expect(bodiesOn(other)).toEqual(['second'])
+      expect(other.badge).toBe(1)
+    })
+
+    test("a number that waited for its turn is not sent to a phone that is somebody else's by then", async () => {
+      await using world = await start()
+      const [ada, one, other] = [await world.iphone(ADA), await world.iphone(BOB), await world.iphone(BOB)]
+      const withBob = await converse(ada, BOB)
+      one.forceQuit()
+      other.forceQuit()
+      await say(ada, withBob, 'first')
+      await world.atRest()
+      world.gateway.simulators.apns.behaves(other.token, { status: 503, reason: 'ServiceUnavailable' })
+      const refused = world.requestsTo(other.token).length
+      await world.ask(one, 'PUT', `/conversations/${withBob}/read`, { seq: 1 })
+      await until(() => world.requestsTo(other.token).length > refused, {
+        description: 'Apple has refused it',
+      })
+      await other.logIn(EVE, SIP_PASSWORD)
+      world.gateway.simulators.apns.forgets(other.token)
+      await world.atRest()
+      const accepted = world
+        .requestsTo(other.token)
+        .slice(refused)
+        .filter(({ verdict }) => verdict.status === 200)
+      expect(accepted).toEqual([])
+      expect(other.badge).toBe(0)
+    })
+
     test('an Android phone shows, opens, and takes back', async () => {
       await using world = await start()
       const [ada, android] = [await world.iphone(ADA), await world.android(BOB)]
