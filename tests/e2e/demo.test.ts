@@ -160,6 +160,20 @@ describe('the demo', () => {
     },
   )
 
+  test('SIGINT in the middle of a chat stops and removes what it started, too', async () => {
+    await using scratch = await temporaryDirectory()
+    const demo = startProgram('demo', {
+      args: ['--chat', '--data', join(scratch.path, 'none')],
+      env: { TMPDIR: scratch.path },
+    })
+    await demo.prints('A phone asleep')
+
+    demo.kill('SIGINT')
+
+    expect(await demo.exited).toMatchObject({ code: 1, stderr: 'wakeline: interrupted\n' })
+    expect(await readdir(scratch.path)).toEqual([])
+  })
+
   test('killed without a word, its Wakeline ends by itself', async () => {
     await using scratch = await temporaryDirectory()
     const demo = startProgram('demo', {

@@ -92,7 +92,10 @@ export async function gatherCast({ url, pbxKey, simulatorsUrl }: Target, told: A
         .some(({ receipt, seq }) => receipt === 'read' && seq === ada.store.get(messageId)?.seq),
     async waitFor(condition) {
       const end = performance.now() + PATIENCE
-      while (!condition() && performance.now() < end) await delay(LOOK_EVERY, undefined, { signal: told })
+      while (!condition() && performance.now() < end) {
+        await delay(LOOK_EVERY)
+        told.throwIfAborted()
+      }
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
