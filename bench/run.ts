@@ -5,6 +5,7 @@ import { type BenchOptions, type RowName, readOptions, USUAL_ROWS } from './opti
 import { medians } from './report/medians.ts'
 import { writeResults } from './report/results-file.ts'
 import { formatTable } from './report/table.ts'
+import { drain } from './rows/drain.ts'
 import { groupMessages } from './rows/group-messages.ts'
 import { held } from './rows/held.ts'
 import { history, startHistory } from './rows/history.ts'
@@ -30,6 +31,7 @@ const rows: Record<Exclude<RowName, 'f' | 'h'>, Row> = {
   i: logins,
   j: sockets,
   k: groupMessages,
+  l: drain,
 }
 
 const options = readOptions(process.argv)
@@ -74,7 +76,9 @@ async function startRow(row: RowName) {
     const stack = opened.use(await startHistory(options))
     measure = () => history(stack, options)
   } else {
-    const stack = opened.use(await startStack(profiles && join(profiles, row), { google: row === 'e' }))
+    const stack = opened.use(
+      await startStack(profiles && join(profiles, row), { google: row === 'e' || row === 'l' }),
+    )
     measure = (run) => rows[row](stack, options, run)
   }
   const running = opened.move()
