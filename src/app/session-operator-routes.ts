@@ -16,7 +16,10 @@ export interface SessionOperatorDeps {
   clock: Clock
   logger: Logger
 }
-type Deps = SessionOperatorDeps & { operatorAuth: AuthScheme<OperatorCaller> }
+type Deps = SessionOperatorDeps & {
+  operatorAuth: AuthScheme<OperatorCaller>
+  deviceMoves: { forget(owner: { tenantId: string; extension: string }): Promise<void> }
+}
 
 const ExtensionBody = z
   .strictObject({ tenant_id: z.uuid(), extension: z.string().min(1).max(64) })
@@ -57,6 +60,7 @@ export const sessionOperatorRoutes = (deps: Deps): Route[] => [
       const { tenantId, extensionId } = await findExtension(deps, body.tenant_id, body.extension)
       const now = new Date(deps.clock.now())
       const ended = await orStoreAway(deps.appSessions.endAll(tenantId, extensionId, 'operator', now))
+      await deps.deviceMoves.forget({ tenantId, extension: body.extension })
       deps.logger.info({ operator: caller.name, ...body, ended }, 'extension logged out')
       return { data: { ended } }
     },

@@ -11,6 +11,7 @@ import type { SessionStore } from './session-store.ts'
 export interface SessionRouteDeps {
   appAuth: AuthScheme<AppCaller>
   appSessions: SessionStore
+  deviceMoves: { forget(owner: { tenantId: string; extension: string }): Promise<void> }
   clock: Clock
 }
 
@@ -37,7 +38,7 @@ export const sessionRoutes = (deps: SessionRouteDeps): Route[] => [
   endRoute(deps),
 ]
 
-const logoutRoute = ({ appAuth, appSessions, clock }: SessionRouteDeps): Route =>
+const logoutRoute = ({ appAuth, appSessions, deviceMoves, clock }: SessionRouteDeps): Route =>
   route({
     method: 'post',
     path: '/api/v1/app/auth/logout',
@@ -49,6 +50,7 @@ const logoutRoute = ({ appAuth, appSessions, clock }: SessionRouteDeps): Route =
     async handler({ caller }) {
       const { sessionId: id } = caller
       await orStoreAway(appSessions.end({ ...caller, id }, 'logout', new Date(clock.now())))
+      await deviceMoves.forget(caller)
       return { data: { status: 'ok' } }
     },
   })
@@ -80,7 +82,7 @@ const listRoute = ({ appAuth, appSessions, clock }: SessionRouteDeps): Route =>
     },
   })
 
-const endRoute = ({ appAuth, appSessions, clock }: SessionRouteDeps): Route =>
+const endRoute = ({ appAuth, appSessions, deviceMoves, clock }: SessionRouteDeps): Route =>
   route({
     method: 'delete',
     path: '/api/v1/app/sessions/{id}',
@@ -94,6 +96,7 @@ const endRoute = ({ appAuth, appSessions, clock }: SessionRouteDeps): Route =>
       const own = { tenantId: caller.tenantId, extensionId: caller.extensionId, id: params.id }
       const hasEnded = await orStoreAway(appSessions.end(own, 'revoked', new Date(clock.now())))
       if (!hasEnded) throw new Problem('unknown_session')
+      await deviceMoves.forget(caller)
       return { data: { status: 'ok' } }
     },
   })

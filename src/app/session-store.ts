@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { ENDED_COLUMNS, silencePhones } from '../devices/ended-session-store.ts'
 import type { AppCaller } from '../http/app-caller.ts'
 import type { RefreshState } from './session-rotation.ts'
 
@@ -39,7 +40,15 @@ const SETTLED_COLUMNS = [
 ]
 
 export function createSessionStore(db: Knex) {
-  const live = (now: Date) => db('app_sessions').whereNull('revoked_at').where('expires_at', '>', now)
+  const live = (now: Date, on: Knex = db) =>
+    on('app_sessions').whereNull('revoked_at').where('expires_at', '>', now)
+  const endThose = (which: Record<string, unknown>, why: EndReason, now: Date): Promise<number> =>
+    db.transaction(async (trx) => {
+      const ended = live(now, trx)
+        .where(which)
+        .update(toUpdate({ end: why }, now))
+      return (await silencePhones(trx, await ended.returning(ENDED_COLUMNS))).length
+    })
   return {
     /**
      * Opens a session for who has shown the password of this hash; false when it is another one by now. A link can be spent only
@@ -97,7 +106,11 @@ export function createSessionStore(db: Knex) {
           .forUpdate('s')
         if (!row) return undefined
         const { result, change } = judge({ ...toCaller(row), ...toState(row) })
-        if (change) await trx('app_sessions').where({ id }).update(toUpdate(change, now))
+        if (change) {
+          const changed = trx('app_sessions').where({ id }).update(toUpdate(change, now))
+          const rows = await changed.returning(ENDED_COLUMNS)
+          if ('end' in change) await silencePhones(trx, rows)
+        }
         return result
       }),
 
@@ -111,23 +124,17 @@ export function createSessionStore(db: Knex) {
       return rows.map(fromRow)
     },
 
-    /** False when the extension has no such session, or it has ended. */
-    async end(
+    /** With the tokens of its phone. False when the extension has no such session, or it has ended. */
+    end: async (
       { tenantId, extensionId, id }: { tenantId: string; extensionId: number; id: string },
       why: EndReason,
       now: Date,
-    ): Promise<boolean> {
-      const ended = await live(now)
-        .where({ tenant_id: tenantId, extension_id: extensionId, id })
-        .update(toUpdate({ end: why }, now))
-      return ended > 0
-    },
+    ): Promise<boolean> =>
+      (await endThose({ tenant_id: tenantId, extension_id: extensionId, id }, why, now)) > 0,
 
-    /** Returns how many there were. */
+    /** With the tokens of their phones. Returns how many there were. */
     endAll: (tenantId: string, extensionId: number, why: EndReason, now: Date): Promise<number> =>
-      live(now)
-        .where({ tenant_id: tenantId, extension_id: extensionId })
-        .update(toUpdate({ end: why }, now)),
+      endThose({ tenant_id: tenantId, extension_id: extensionId }, why, now),
 
     /** Forgets what has expired. */
     async prune(expiredBefore: Date, limit: number): Promise<number> {

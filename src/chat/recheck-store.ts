@@ -27,7 +27,7 @@ export interface Standing {
   /** The phone is still the extension's, with this token. */
   hasToken: boolean
   deviceAckedSeq: number
-  /** Of any phone of the extension. */
+  /** Of any phone of the extension that was not pushed the message. */
   userAckedSeq: number
   /** Of the conversation. */
   unread: number
@@ -51,8 +51,8 @@ const PUSHABLE = `o.conversation_id = m.conversation_id AND o.deleted_at IS NULL
 
 export function createRecheckStore(db: Knex) {
   return {
-    /** Undefined for a message or person that is gone altogether. */
-    async standings(asked: readonly Rechecked[]): Promise<(Standing | undefined)[]> {
+    /** Undefined for a message or person that is gone altogether. No push of theirs is older than `since`. */
+    async standings(asked: readonly Rechecked[], since: Date): Promise<(Standing | undefined)[]> {
       const { rows } = await db.raw<{ rows: StandingRow[] }>(
         `SELECT a.place, m.seq, m.kind, m.content, m.sender_number, m.sender_name, m.created_at, m.deleted_at IS NOT NULL AS is_deleted,
            a.extension_id = ANY (m.mentions) AS mentions_him, c.kind AS conversation_kind, c.title,
@@ -63,7 +63,10 @@ export function createRecheckStore(db: Knex) {
                AND t.invalidated_at IS NULL) AS has_token,
            coalesce((SELECT k.seq FROM device_acks k WHERE k.device_id = a.device_id AND k.extension_id = a.extension_id), 0)
              AS device_acked_seq,
-           coalesce((SELECT max(k.seq) FROM device_acks k WHERE k.extension_id = a.extension_id), 0) AS user_acked_seq,
+           -- A phone that was pushed this very message may have been woken by that, in a pocket: it speaks for nobody but itself.
+           coalesce((SELECT max(k.seq) FROM device_acks k WHERE k.extension_id = a.extension_id AND NOT EXISTS (
+             SELECT FROM push_logs l WHERE l.message_id = a.message_id AND l.device_id = k.device_id AND l.state <> 'skipped'
+               AND l.accepted_at > ?)), 0) AS user_acked_seq,
            (SELECT o.id FROM messages o WHERE ${PUSHABLE} AND o.seq > m.seq ORDER BY o.seq DESC LIMIT 1) AS newer,
            older.id AS older_id, older.kind AS older_kind, older.content AS older_content,
            older.sender_number AS older_sender_number, older.sender_name AS older_sender_name,
@@ -82,6 +85,7 @@ export function createRecheckStore(db: Knex) {
            ORDER BY o.seq DESC LIMIT 1
          ) older ON true`,
         [
+          since,
           asked.map(({ message }) => message.id),
           asked.map(({ extensionId }) => extensionId),
           asked.map(({ deviceId }) => deviceId),

@@ -36,9 +36,12 @@ export interface RecheckDeps {
  */
 export function createRecheck(deps: RecheckDeps): Recheck {
   const { recheckStore, unreadCount } = deps
-  const standings = createBatcher((asked: Rechecked[]) => recheckStore.standings(asked), {
-    ...{ size: BATCH, parallel: 2, waitMs: GATHER_MS },
-  })
+  const standings = createBatcher(
+    (asked: Rechecked[]) => recheckStore.standings(asked, sinceWhen(deps.clock)),
+    {
+      ...{ size: BATCH, parallel: 2, waitMs: GATHER_MS },
+    },
+  )
   const parts = { ...deps, showing: createShowing(deps) }
   return async (push) => {
     const { subject, deviceId } = push
@@ -132,11 +135,14 @@ async function escalate(
   await outbox.put([{ messageId: id, stage: STAGE.escalation, tenantId, conversationId, dueAt, recipients }])
 }
 
+/** Bounds a search of the log: before this no push was accepted that could still leave. */
+const sinceWhen = (clock: Clock): Date => new Date(clock.now() - NOTICE_TTL_MS - HOUR)
+
 /** Which messages are on their way to which phones, or shown there: whoever comes later would only take their place. */
 const createShowing = ({ recheckStore, outbox, clock }: RecheckDeps) =>
   createBatcher(
     async (asked: { messageId: string; deviceId: string }[]) => {
-      const since = new Date(clock.now() - NOTICE_TTL_MS - HOUR)
+      const since = sinceWhen(clock)
       const ids = asked.map(({ messageId, deviceId }) => pushIdOf(messageId, deviceId))
       // In this order: a push is promised in the commit in which its entry of the outbox goes.
       const owed = await outbox.owed(asked.map(({ messageId }) => messageId))

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { ENDED_COLUMNS, silencePhones } from './ended-session-store.ts'
 import type { Extension, ExtensionChange } from './extension.ts'
 import { type ExtensionRow, fromRow, selectExtensions } from './extension-store.ts'
 
@@ -185,11 +186,12 @@ async function store(
     changed.flatMap(([number, { passwordHash }]) => (passwordHash ? number : [])),
   )
   const ids = stored.filter(({ number }) => withNewPassword.has(number)).map(({ id }) => id)
-  await trx('app_sessions')
+  const ended = trx('app_sessions')
     .where({ tenant_id: tenantId })
     .whereIn('extension_id', ids)
     .whereNull('revoked_at')
     .update({ revoked_at: now, revoked_why: 'password' })
+  await silencePhones(trx, await ended.returning(ENDED_COLUMNS))
   return new Map(stored.map((row) => [row.number, fromRow(row)]))
 }
 

@@ -30,13 +30,16 @@ export function createProvisionExtensions({
   deviceMoves,
   clock,
 }: ProvisioningDeps) {
-  /** Calls go on from memory when the database is slow, and nobody may be woken from it who is not to be disturbed. */
+  /** Calls go on from memory when the database is slow, and nobody may be woken from it who is not to be disturbed, or is logged out. */
   const silence = async (
     tenantId: string,
     changes: readonly NewExtension[],
     written: readonly ExtensionWritten[],
   ) => {
-    const quiet = changes.filter(({ dnd }, i) => dnd !== undefined && written[i]?.status === 'updated')
+    const quiet = changes.filter(
+      ({ dnd, password }, i) =>
+        (dnd !== undefined || password !== undefined) && written[i]?.status === 'updated',
+    )
     for (const { number } of quiet) await deviceMoves.forget({ tenantId, extension: number })
   }
 

@@ -172,10 +172,12 @@ describe.each(BACKENDS)('sync on %s', (backend) => {
       ])
     })
 
-    test('a session without a phone acknowledges nothing', async () => {
+    test('a session without a phone tells that it has come, and acknowledges for no phone', async () => {
       const message = await say(ada, id)
       await sync(bob, `?since=${await cursorOf(bob)}`)
-      expect(await deliveredAt(message)).toBeNull()
+      expect(await deliveredAt(message)).toEqual(expect.any(String))
+      const acks = await gateway.context.db('device_acks').where({ extension_id: bob.extensionId })
+      expect(acks).toEqual([])
     })
 
     test('what is forgotten or beyond acknowledges nothing', async () => {

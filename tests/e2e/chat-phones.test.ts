@@ -114,6 +114,25 @@ describe.each(BACKENDS)('phones with the messenger on %s', (backend) => {
       expect(await world.reasons(message.id)).toEqual(['no_token'])
     })
 
+    test.each([
+      ['by its own word', (world: ChatWorld, bob: Iphone) => world.ask(bob, 'POST', '/auth/logout', {})],
+      [
+        'by a new password',
+        (world: ChatWorld) =>
+          world.gateway.pbx('PUT', `/extensions/${BOB}`, { body: { password: 'another: of 1001' } }),
+      ],
+    ])('whose session has ended %s is a silent phone', async (_how, end) => {
+      await using world = await start()
+      const [ada, bob] = [await world.iphone(ADA), await world.iphone(BOB)]
+      const conversationId = await converse(ada, BOB)
+      await pocket(bob)
+      await end(world, bob)
+      const message = await say(ada, conversationId, 'Whose phone is it?')
+      await world.atRest()
+      expect(world.requestsTo(bob.token)).toEqual([])
+      expect(await world.reasons(message.id)).toEqual(['no_token'])
+    })
+
     test("who logs in on somebody else's phone gets none of the former owner's messages", async () => {
       await using world = await start()
       const [ada, phone] = [await world.iphone(ADA), await world.iphone(BOB)]
@@ -145,6 +164,20 @@ describe.each(BACKENDS)('phones with the messenger on %s', (backend) => {
   })
 
   describe('37.5: multiple devices', () => {
+    test('one that its own push has woken does not silence another, whose push has to be tried again', async () => {
+      await using world = await start()
+      const ada = await world.iphone(ADA)
+      const [first, second] = [await world.iphone(BOB), await world.iphone(BOB)]
+      const conversationId = await converse(ada, BOB)
+      await pocket(first)
+      await pocket(second)
+      world.gateway.simulators.apns.answers(second.token, { status: 503, reason: 'ServiceUnavailable' })
+      await say(ada, conversationId, 'To both of them')
+      await world.atRest()
+      expect([bodiesOn(first), bodiesOn(second)]).toEqual([['To both of them'], ['To both of them']])
+      expect(world.messagesTo(second.token)).toHaveLength(2)
+    })
+
     test('none is open: all of them are pushed', async () => {
       await using world = await start()
       const [ada, phone, tablet] = [await world.iphone(ADA), await world.iphone(BOB), await world.iphone(BOB)]
