@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { ApnsAnswer, ApnsVerdict } from './apns-protocol.ts'
 
@@ -12,7 +12,7 @@ export function verdictOf(answer: ApnsAnswer): ApnsVerdict {
   if ('silent' in answer) return { status: 0, reason: 'silent' }
   if ('reset' in answer) return { status: 0, reason: 'reset' }
   if ('breaks' in answer) return { status: 0, reason: 'breaks' }
-  if ('goaway' in answer) return { status: 0, reason: 'goaway' }
+  if ('goaway' in answer) return { status: 0, reason: answer.includesThis ? 'goaway' : 'goaway_before' }
   return { status: answer.status, ...(answer.reason !== undefined && { reason: answer.reason }) }
 }
 
@@ -41,6 +41,19 @@ function* piecesOf(body: Buffer): Generator<Buffer> {
   for (let at = 0; at < body.length; at += PIECE) yield body.subarray(at, at + PIECE)
 }
 
+/** The highest stream of each connection that counts as processed, and whether that is the last word. */
+const processed = new WeakMap<Http2Session, { highest: number; isOver: boolean }>()
+
+/** False for what came after a GOAWAY: the sender knows by it that it was not processed. */
+export function isTaken({ session, id = 0 }: ServerHttp2Stream): boolean {
+  if (!session) return false
+  const state = processed.get(session) ?? { highest: 0, isOver: false }
+  processed.set(session, state)
+  if (state.isOver && id > state.highest) return false
+  state.highest = Math.max(state.highest, id)
+  return true
+}
+
 function goAway(stream: ServerHttp2Stream, { includesThis, reason }: Extract<ApnsAnswer, { goaway: true }>) {
   const { session, id } = stream
   if (!session || session.destroyed || id === undefined) return
@@ -49,6 +62,10 @@ function goAway(stream: ServerHttp2Stream, { includesThis, reason }: Extract<Apn
   // sends its own id in place of 0: the refusal of the stream then says alone that it was not processed.
   // The sender ends the connection when its other streams are answered. Ended from here, Node would send a second GOAWAY with a
   // higher last stream id, which HTTP/2 forbids (RFC 9113 section 6.8).
-  session.goaway(constants.NGHTTP2_NO_ERROR, includesThis ? id : id - 2, debug)
+  // What came after this one may have been processed meanwhile.
+  const highest = Math.max(id, processed.get(session)?.highest ?? 0)
+  const last = includesThis || highest > id ? highest : id - 2
+  processed.set(session, { highest: last, isOver: true })
+  session.goaway(constants.NGHTTP2_NO_ERROR, last, debug)
   if (!includesThis) stream.close(constants.NGHTTP2_REFUSED_STREAM)
 }

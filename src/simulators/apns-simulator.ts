@@ -4,6 +4,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2'
+import { isTaken } from './apns-answering.ts'
 import type { ApnsAnswer, ApnsEnvironment, ApnsReceived, ApnsSimulatorOptions } from './apns-protocol.ts'
 import { createTokenUpdateWatch } from './apns-provider-token.ts'
 import { type ApnsConnection, createApnsReception } from './apns-reception.ts'
@@ -65,7 +66,7 @@ export async function createApnsSimulator(options: ApnsSimulatorOptions): Promis
     'stream',
     (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
       const connection = stream.session && sessions.get(stream.session)
-      if (connection) reception.receive(stream, headers, rawHeaders, connection)
+      if (connection && isTaken(stream)) reception.receive(stream, headers, rawHeaders, connection)
     },
   )
   // A client that fails its handshake is the client's news, not ours.
