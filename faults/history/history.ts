@@ -120,5 +120,6 @@ export interface Violation {
 
 export const TERMINAL: readonly string[] = ['delivered', 'token_dead', 'rejected', 'expired', 'failed']
 
-/** The vendor took it, or gave no answer: the phone may have rung. A refusal rings nowhere. */
-export const mayRing = ({ status }: Receipt): boolean => status === 200 || status === 0
+/** The vendor took it, or gave no answer: the phone may have rung. A refusal rings nowhere, nor does what a GOAWAY excludes. */
+export const mayRing = ({ status, reason }: Receipt): boolean =>
+  status === 200 || (status === 0 && reason !== 'goaway_before')

@@ -115,7 +115,8 @@ async function untilNoted({ outcomes }: Context, ended: readonly { push: { id: s
 
 function crashingCalls({ deliverCall }: Context): Context['deliverCall'] {
   const deliver = (push: CallLanePush, ...rest: [string, Parameters<typeof deliverCall>[2]]) => {
-    crashAt('after_fetch', push.id)
+    // One that is over before a dead worker is found out would prove nothing.
+    if (push.expiresAt - Date.now() > 15 * SECOND) crashAt('after_fetch', push.id)
     if (push.token === options.poison) crash()
     return deliverCall(push, ...rest)
   }

@@ -57,7 +57,7 @@ const receivedOf =
     const isEnded = story?.row?.state === 'delivered'
     if (seen === times && isEnded) return []
     return [
-      `${story?.item.subject ?? pushId} is ${story?.row?.state ?? 'nowhere'} after ${seen} notifications`,
+      `${story?.item.subject ?? pushId} (${story?.item.mode}) is ${story?.row?.state ?? 'nowhere'} after ${seen} notifications`,
     ]
   }
 
