@@ -194,7 +194,7 @@ describe.each(BACKENDS)('every answer, through the whole gateway on %s', (backen
               )
               return rows.length > 0 ? rows : undefined
             },
-            { timeoutMs: 20_000, description: `${one.name} is in the books` },
+            { timeoutMs: 60_000, description: `${one.name} is in the books` },
           )
           return { name: one.name, state: 'waits', tries }
         }

@@ -11,7 +11,8 @@ export interface TestDatabase extends AsyncDisposable {
 /** A database of its own with all migrations done, owned by the role the product runs as. */
 export async function cloneDatabase(): Promise<TestDatabase> {
   const name = `t_${randomBytes(8).toString('hex')}`
-  await asSuperuser(`CREATE DATABASE ${name} OWNER wakeline TEMPLATE ${TEMPLATE}`)
+  // Copying its files is ten times as fast as writing all of it to the log first, which nobody will ever replay.
+  await asSuperuser(`CREATE DATABASE ${name} OWNER wakeline TEMPLATE ${TEMPLATE} STRATEGY FILE_COPY`)
   const drop = async () => {
     await asSuperuser(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
   }
