@@ -29,6 +29,7 @@ const WITHOUT = [
   'POST /api/v1/pbx/calls/{id}/decline',
   'GET /api/v1/pbx/calls/{id}/events',
   'DELETE /api/v1/pbx/calls/{id}',
+  'POST /api/v1/app/realtime/ticket',
 ]
 const lines: readonly Line[] = [...MATRIX['pbx-key'], ...MATRIX.app].filter(
   ({ route }) => !WITHOUT.includes(route),
@@ -40,8 +41,10 @@ test.each(lines.map((line) => [line.route, line] as const))('%s', async (route, 
     (text, [name, value]) => text.replace(`{${name}}`, encodeURIComponent(value)),
     pattern,
   )
+  const asked = typeof line.query === 'function' ? line.query(target) : line.query
+  const query = asked === undefined ? '' : `?${asked}`
   const upload = line.upload?.(target)
-  const response = await fetch(gateway.url + path, {
+  const response = await fetch(gateway.url + path + query, {
     method,
     ...(upload && { headers: upload.headers, body: upload.body as Buffer<ArrayBuffer> }),
     ...(line.body && {
