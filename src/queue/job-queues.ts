@@ -64,8 +64,8 @@ export function openJobQueues(backend: QueueBackend, onError: (error: Error) => 
       )) {
         if (everyMs === undefined) continue
         const opts = {
-          removeOnComplete: { age: keepCompletedSeconds },
-          removeOnFail: { age: keepFailedSeconds },
+          removeOnComplete: keptFor(keepCompletedSeconds),
+          removeOnFail: keptFor(keepFailedSeconds),
         }
         await queueOf(queue).upsertJobScheduler(name, { every: everyMs }, { name, data: {}, opts })
       }
@@ -93,14 +93,22 @@ function openQueue(name: QueueName, backend: QueueBackend, onError: (error: Erro
   return queue as Queue
 }
 
+/**
+ * Each job that ends removes so many that are too old, in the script that ends it. As many as there are (BullMQ takes up to 1,000) would
+ * hold up all calls for tenths of a second when a queue that was busy is used again; one would never catch up.
+ */
+const REMOVED_WITH_EACH = 5
+
+const keptFor = (seconds: number) => ({ age: seconds, limit: REMOVED_WITH_EACH })
+
 const optionsOf = Object.fromEntries(
   Object.entries(jobs).map(([name, spec]) => [
     name,
     {
       attempts: spec.attempts,
       backoff: { type: 'custom' },
-      removeOnComplete: { age: spec.keepCompletedSeconds },
-      removeOnFail: { age: spec.keepFailedSeconds },
+      removeOnComplete: keptFor(spec.keepCompletedSeconds),
+      removeOnFail: keptFor(spec.keepFailedSeconds),
     } satisfies JobsOptions,
   ]),
 ) as Record<JobName, JobsOptions>

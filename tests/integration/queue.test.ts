@@ -159,6 +159,34 @@ describe.each(BACKENDS)('the queue on %s', (backend) => {
     })
   })
 
+  test('forgets jobs that are over for long, and not so many at once that the others wait for it', async () => {
+    await using queue = await openQueue(
+      backend,
+      doing(async () => undefined),
+    )
+    const { queues } = queue
+    const completed = async () => (await queues.depth('calls')).counts.completed ?? 0
+    const finish = async (ids: readonly string[]) => {
+      for (const id of ids) await queues.enqueue('deliver-call', job, id)
+      await until(
+        async () => {
+          const fates = await Promise.all(ids.map((id) => queues.fateOf('deliver-call', id)))
+          return fates.every((fate) => fate === 'over')
+        },
+        { description: 'the jobs are over' },
+      )
+    }
+    queue.work()
+    await finish(Array.from({ length: 40 }, newId))
+    await queue.age('calls', 2 * 60_000)
+
+    await finish([newId()])
+    // PostgreSQL removes rows beside the others, and all that are due.
+    expect(await completed()).toBe(backend === 'redis' ? 36 : 1)
+    await finish(Array.from({ length: 10 }, newId))
+    expect(await completed()).toBe(11)
+  })
+
   test('says how many jobs wait, and for how long', async () => {
     await using queue = await openQueue(
       backend,

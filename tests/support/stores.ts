@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import pg from 'pg'
 import type { Backend } from '../../src/config/config.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
 import { openJobQueues } from '../../src/queue/job-queues.ts'
+import type { QueueName } from '../../src/queue/jobs.ts'
 import { type Processors, runWorkers } from '../../src/queue/run-workers.ts'
 import { openTransport } from '../../src/transport.ts'
 import { cloneDatabase } from './databases.ts'
@@ -55,5 +58,21 @@ export async function openQueue(backend: Backend, processors: Processors) {
     })
     releaser.add(workers, (open) => open.close(2_000))
   }
-  return { queues, work, errors, database, [Symbol.asyncDispose]: () => releaser.release() }
+  /** All that is completed was so much earlier. */
+  const age = async (name: QueueName, ms: number) => {
+    if (secrets.redisUrl !== undefined) {
+      const redis = releaser.add(new Redis(secrets.redisUrl), (open) => open.disconnect())
+      const key = `${config.queue.prefix}:${name}:completed`
+      for (const id of await redis.zrange(key, 0, -1)) await redis.zincrby(key, String(-ms), id)
+      return
+    }
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    await client.query(
+      "UPDATE bullmq.job SET finished_at_ms = finished_at_ms - $2 WHERE queue = $1 AND state = 'completed'",
+      [name, ms],
+    )
+    await client.end()
+  }
+  return { queues, work, age, errors, database, [Symbol.asyncDispose]: () => releaser.release() }
 }
