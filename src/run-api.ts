@@ -3,6 +3,7 @@ import type { Context } from './context.ts'
 import { listen } from './http/server.ts'
 import { startMetricsServer } from './operator/metrics-server.ts'
 import { openRealtime } from './realtime.ts'
+import { watchClock } from './watch-clock.ts'
 
 export interface RunningApi {
   url: string
@@ -22,11 +23,12 @@ export async function runApi(context: Context): Promise<RunningApi> {
     await metrics.close(0)
     throw error
   })
+  const clockWatch = watchClock(context)
   return {
     url: server.url,
     metricsUrl: metrics.url,
     async close(ms) {
-      const closing = Promise.all([server.close(ms), realtime.close()])
+      const closing = Promise.all([server.close(ms), realtime.close(), clockWatch.close(ms)])
       // Most holds end by themselves within 5 s; the others are told `timeout` so that the PBX can go on.
       const patience = setTimeout(() => stopping.abort(), Math.max(0, ms - 1_000))
       if (hold.waiting() === 0) stopping.abort()

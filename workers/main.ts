@@ -5,6 +5,7 @@ import { createContext } from '../src/context.ts'
 import { runProgram } from '../src/lib/run-program.ts'
 import { startMetricsServer } from '../src/operator/metrics-server.ts'
 import type { Lane } from '../src/push/push-kinds.ts'
+import { watchClock } from '../src/watch-clock.ts'
 import { startWorkers } from './start-workers.ts'
 
 /** The workers of a cluster; any number of them side by side, each on the lanes it is told. */
@@ -19,5 +20,6 @@ await runProgram(async (opened) => {
   const lanes: readonly Lane[] = lane ? [lane] : ['calls', 'messages']
   const metrics = opened.adopt(await startMetricsServer(context), (server) => server.close(0))
   opened.adopt(startWorkers(context, lanes), (workers) => workers.close(config.drainMs))
+  opened.adopt(watchClock(context), (watch) => watch.close(0))
   context.logger.info({ lanes, metrics_url: metrics.url }, 'workers are ready')
 }, 20_000)

@@ -92,6 +92,14 @@ export function createEvents(logger: Logger, metrics: Metrics) {
       else logger.warn({ event: `app_login.${result}`, ...line }, APP_LOGIN_SENTENCES[result])
     },
 
+    /** How far the clock of this host is ahead of that of the database, in seconds. `isTooFar`: calls get less time to ring, or too much. */
+    clockSkew(seconds: number, isTooFar: boolean): void {
+      metrics.clockSkewSeconds.set(seconds)
+      if (!isTooFar) return
+      const line = { event: 'clock.skew', skew_seconds: Number(seconds.toFixed(3)) }
+      logger.error(line, 'the clock of this host and that of the database differ')
+    },
+
     /** Something failed while nobody waited for it. */
     backgroundError(part: string, error: Error): void {
       metrics.backgroundErrors.inc({ part })

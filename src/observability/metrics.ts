@@ -188,6 +188,11 @@ function backgroundMetrics(registers: Registry[]) {
       labelNames: ['result'],
       registers,
     }),
+    clockSkewSeconds: new Gauge({
+      name: 'wakeline_clock_skew_seconds',
+      help: 'How far the clock of this host is ahead of that of the database.',
+      registers,
+    }),
     backgroundErrors: new Counter({
       name: 'wakeline_background_errors_total',
       help: 'Faults outside of any request, by where they happened.',

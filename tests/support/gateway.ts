@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { RealtimeSettings } from '../../src/chat/realtime/realtime-settings.ts'
 import { type Backend, loadConfig } from '../../src/config/config.ts'
 import { type Context, createContext } from '../../src/context.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
 import { createTenant } from '../../src/license/create-tenant.ts'
@@ -28,6 +29,7 @@ export interface GatewayOptions {
   databaseUrl?: string
   env?: Record<string, string>
   logger?: Logger
+  clock?: Clock
   /** Apps besides the simulators' own. */
   otherApps?: (simulated: Required<AppCredentials>) => readonly AppCredentials[]
   /** API processes' worth of contexts over the same stores. */
@@ -71,6 +73,7 @@ export async function startTestGateway(options: GatewayOptions) {
       const context = add(
         await createContext(config, complete, {
           ...(options.logger && { logger: options.logger }),
+          ...(options.clock && { clock: options.clock }),
           ...(options.realtimeSettings && { realtimeSettings: options.realtimeSettings }),
           ...(options.patient && { counterAnswerMs: 10_000 }),
         }),
