@@ -38,6 +38,7 @@ export async function messageBatches({ port, licenseKey, count }: MessageBatches
     accepted += (JSON.parse(body) as { data: { accepted: number } }).data.accepted
     answerMs.push(performance.now() - begin)
   }
+  if (accepted < count) throw new Error(`of ${count} messages ${accepted} were accepted`)
   const seconds = (performance.now() - start) / 1_000
   connection.close()
   return { accepted, perSecond: accepted / seconds, answerMs: summarize(answerMs) }

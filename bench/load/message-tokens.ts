@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 
-const PHONES = 1_000
+/** A phone is pushed 60 messages a minute at most. */
+const PHONES = 5_000
 
 /** The same in every process: phones of the messages that are sent. */
 export const messageTokens = (): string[] =>
