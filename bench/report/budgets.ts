@@ -20,6 +20,7 @@ export const BUDGETS: Readonly<Record<string, { limit: number; better: 'lower' |
   'attack-change': { limit: 20, better: 'lower' },
   'attack-failed': { limit: 0, better: 'lower' },
   'limits-cost': { limit: 5, better: 'lower' },
+  'limits-slowdown': { limit: 5, better: 'lower' },
   'limits-failed': { limit: 0, better: 'lower' },
   'search-call-id-p95': { limit: 50, better: 'lower' },
   'search-call-id-none-there-p95': { limit: 50, better: 'lower' },
