@@ -1,6 +1,7 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ensureRedisBinary } from '../tests/support/redis-binary.ts'
 import { type BenchOptions, type RowName, readOptions, USUAL_ROWS } from './options.ts'
 import { medians } from './report/medians.ts'
 import { writeResults } from './report/results-file.ts'
@@ -35,6 +36,7 @@ const rows: Record<Exclude<RowName, 'f' | 'h'>, Row> = {
 }
 
 const options = readOptions(process.argv)
+ensureRedisBinary()
 const profiles = options.profile ? await mkdtemp(join(tmpdir(), 'wakeline-profile-')) : undefined
 const machine = describeMachine()
 const measured = await measureAll(options)

@@ -9,9 +9,7 @@ export function ensureRedisBinary(): void {
   const command = 'apt-get update && apt-get install -y --no-install-recommends redis-server'
   const isRoot = process.getuid?.() === 0
   if (!isRoot || !existsSync('/usr/bin/apt-get')) {
-    throw new Error(
-      `The tests need redis-server on the PATH: install it, on Debian by: sudo sh -c '${command}'`,
-    )
+    throw new Error(`redis-server must be on the PATH: install it, on Debian by: sudo sh -c '${command}'`)
   }
   process.stderr.write(`redis-server is missing; installing it: ${command}\n`)
   withoutServices(() => {
