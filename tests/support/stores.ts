@@ -63,7 +63,7 @@ export async function openQueue(backend: Backend, processors: Processors) {
     if (secrets.redisUrl !== undefined) {
       const redis = releaser.add(new Redis(secrets.redisUrl), (open) => open.disconnect())
       const key = `${config.queue.prefix}:${name}:completed`
-      for (const id of await redis.zrange(key, 0, -1)) await redis.zincrby(key, String(-ms), id)
+      for (const id of await redis.zrange(key, '0', '-1')) await redis.zincrby(key, -ms, id)
       return
     }
     const client = new pg.Client({ connectionString: database.url })
