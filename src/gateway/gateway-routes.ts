@@ -9,6 +9,7 @@ import type { PushLogStore } from '../push/push-log-store.ts'
 import { admitPush, type LicensedSender } from './admit-push.ts'
 import type { GatewayPush } from './gateway-push.ts'
 import { endAnswer, openAnswer, PushAnswer, recordAnswer } from './push-answer.ts'
+import { createPushAuth } from './push-auth.ts'
 import { createPushBatch, PushBatchAnswer } from './push-batch.ts'
 import { PushBatch, PushRequest } from './push-request.ts'
 
@@ -18,6 +19,8 @@ const IdempotencyKey = z
 
 export interface GatewayRouteDeps {
   licenseAuth: AuthScheme<LicensedSender>
+  /** Of the apps that there are credentials of. */
+  appIds: readonly string[]
   gatewayPush: GatewayPush
   events: Pick<Events, 'backgroundError'>
   pushAllowances: PushAllowances
@@ -31,7 +34,7 @@ export const gatewayRoutes = (deps: GatewayRouteDeps): Route[] => [
   readPush(deps),
 ]
 
-const sendPush = ({ licenseAuth, gatewayPush, pushAllowances }: GatewayRouteDeps): Route =>
+const sendPush = ({ licenseAuth, appIds, gatewayPush, pushAllowances }: GatewayRouteDeps): Route =>
   route({
     method: 'post',
     path: '/v1/push',
@@ -39,7 +42,7 @@ const sendPush = ({ licenseAuth, gatewayPush, pushAllowances }: GatewayRouteDeps
     summary: 'Wake a phone for a call, or push something else to it',
     description:
       'Calls (`call`, `cancel`) are answered when the provider has answered; with `Prefer: respond-async` at once with 202. All other kinds are answered with 202 when they are stored: they are delivered until they expire. `GET /v1/push/{id}` tells the outcome.',
-    auth: licenseAuth,
+    auth: createPushAuth({ licenseAuth, appIds }),
     headers: {
       Prefer: '`respond-async`: do not wait for the provider.',
       'X-Instance-Id': 'The installation that pushes: a sign of life of it.',
@@ -66,7 +69,9 @@ const sendPush = ({ licenseAuth, gatewayPush, pushAllowances }: GatewayRouteDeps
       'not_entitled',
       'idempotency_conflict',
       ...overLimit,
+      'license_store_away',
       'push_failed',
+      'push_not_configured',
       'queue_unavailable',
       'store_unavailable',
     ],

@@ -124,6 +124,7 @@ export const PROBLEMS = {
   license_store_away: { status: 500, sentence: 'internal error', codes: ['store_unavailable'] },
   audio_missing: { status: 500, sentence: 'audio file not found' },
   push_failed: { status: 502, sentence: 'push delivery failed' },
+  push_not_configured: { status: 503, sentence: 'push service not configured' },
   queue_unavailable: { status: 503, sentence: 'the push queue cannot be reached' },
   storage_unavailable: { status: 503, sentence: 'the file storage cannot be reached' },
   sockets_unavailable: { status: 503, sentence: 'this node takes no more sockets' },

@@ -164,9 +164,13 @@ test.each(OUTAGES)(
         gateway.request('POST', '/v1/license/activate', { body: { license_key, hostname: 'pbx1' } })
       const seat = { license_key, hostname: 'pbx1' }
       const named = () => gateway.request('POST', '/v1/license/validate', { body: seat })
-      const answers = await Promise.all([validate(newLicenseKey()), status(), activate(), named()])
-      for (const answer of answers) {
-        expect(answer.status).toBe(500)
+      const call = () => gateway.push({ license_key: newLicenseKey() })
+      const message = () => gateway.message({ license_key: newLicenseKey() })
+      const answers = await Promise.all([validate(newLicenseKey()), status(), activate(), named(), call()])
+      // Upon a 503 it is brought again.
+      const owed = await message()
+      for (const answer of [...answers, owed]) {
+        expect(answer.status).toBe(answer === owed ? 503 : 500)
         expect(answer.headers.get('retry-after')).toBe('1')
         expect(answer.json).toMatchObject({ data: null, error: 'internal error', code: 'store_unavailable' })
       }
