@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { SIP_PASSWORD } from '../support/app-login.ts'
 import { installFlowpbxApp } from '../support/flowpbx-app.ts'
+import { givenPbx } from '../support/flowpbx-people.ts'
 import { apnsToken, BACKENDS, callId, startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { wav } from '../support/recordings.ts'
-import { MULTIPART, multipart, parts } from '../support/voicemail.ts'
 
 /**
  * A day of an unmodified FlowPBX app, in the order of its requests: what its client sends and how it reads the answers stands in
@@ -16,28 +16,17 @@ describe.each(BACKENDS)('a day of an unmodified app on %s', (backend) => {
   })
   afterAll(() => gateway[Symbol.asyncDispose]())
 
-  const provision = (number: string, name: string) =>
-    gateway.pbx('PUT', `/extensions/${number}`, { body: { name, password: SIP_PASSWORD } })
-  const leaveMessage = async (box: string, audio: Buffer) => {
-    await gateway.pbx('PUT', `/voicemail-boxes/${box}`, { body: { extensions: [box] } })
-    const response = await fetch(`${gateway.url}/api/v1/pbx/voicemail`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${gateway.tenant.pbxKey}`, ...MULTIPART },
-      body: multipart(parts({ box, caller_id_num: '0301234567' }, audio)) as Buffer<ArrayBuffer>,
-    })
-    expect(response.status).toBe(201)
-  }
+  const provision = (number: string, name: string) => givenPbx(gateway).extension(number, { name })
 
   test('login, push token, profile, voicemail, history, directory, calls; then the phone is somebody else’s', async () => {
     await provision('1001', 'Ada')
     await provision('1002', 'Grace')
-    await gateway.pbx('PUT', '/settings', { body: { sip: { domain: 'pbx.example.com', tls_port: 5061 } } })
-    await gateway.pbx('PUT', '/extensions/1001', {
-      body: { follow_me_destinations: [{ number: '0170123', delay: 5, timeout: 20 }] },
-    })
+    const pbx = givenPbx(gateway)
+    await pbx.settings({ sip: { domain: 'pbx.example.com', tls_port: 5061 } })
+    await pbx.change('1001', { follow_me_destinations: [{ number: '0170123', delay: 5, timeout: 20 }] })
     const recording = wav({ seconds: 2 })
-    await leaveMessage('1001', recording)
-    await leaveMessage('1002', wav())
+    await pbx.message('1001', recording, { caller_id_num: '0301234567' })
+    await pbx.message('1002')
     const calls = Array.from({ length: 60 }, (_, i) => ({
       call_id: callId(),
       start_time: new Date(Date.UTC(2026, 10, 1, 8, i)).toISOString(),
@@ -46,7 +35,7 @@ describe.each(BACKENDS)('a day of an unmodified app on %s', (backend) => {
       direction: i % 2 ? 'outbound' : 'inbound',
       disposition: 'no_answer',
     }))
-    await gateway.pbx('POST', '/call-records', { body: calls })
+    await pbx.calls(calls)
 
     // The server's address as a person types it, with a slash at its end.
     const app = installFlowpbxApp(`${gateway.url}/`)

@@ -1,6 +1,7 @@
 import { type Line, MATRIX, type Target } from '../support/authorisation-matrix.ts'
 import { type Customer, givenWorld } from '../support/authorisation-world.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { takeDatabaseAway } from '../support/take-database-away.ts'
 
 /** With the database away every route of the app and of the PBX says so, in the words that the document declares. */
 let gateway: TestGateway
@@ -10,13 +11,13 @@ beforeAll(async () => {
   const [customer] = (await givenWorld(gateway)) as readonly [Customer, Customer]
   const [owner] = customer.owners
   target = { customer, owner }
-  const { appAuth, pbxAuth, db } = gateway.context
+  const { appAuth, pbxAuth } = gateway.context
   // Who asks is known, so that it is the route itself that meets the outage.
   const { user, deviceId: deviceKey } = owner
   const caller = { tenantId: customer.tenantId, extensionId: user.extensionId, extension: user.extension }
   appAuth.verify = async () => ({ ...caller, sessionId: user.sessionId, deviceKey, tokenExpiresAt: FAR })
   pbxAuth.verify = async () => ({ tenantId: customer.tenantId }) as never
-  db.client.acquireConnection = () => Promise.reject(new Error('the database is away'))
+  takeDatabaseAway(gateway)
 })
 afterAll(() => gateway[Symbol.asyncDispose]())
 

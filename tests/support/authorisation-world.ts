@@ -3,7 +3,7 @@ import { newId } from '../../src/lib/ids.ts'
 import { createTenant } from '../../src/license/create-tenant.ts'
 import { type AppUser, givenAppUser } from './app-callers.ts'
 import { SIP_PASSWORD } from './app-login.ts'
-import { type Answer, apnsToken, type TestGateway } from './gateway.ts'
+import { apnsToken, must, type TestGateway } from './gateway.ts'
 import { MULTIPART, multipart, parts } from './voicemail.ts'
 
 /** Somebody of a tenant, and everything of his that has an id. Two of them are alike but for their ids and marks. */
@@ -38,12 +38,6 @@ export interface Customer {
   event: string
   /** Colleagues. */
   owners: readonly [Owner, Owner]
-}
-
-const must = async (answer: Promise<Answer>): Promise<Answer['json']> => {
-  const { status, json, text } = await answer
-  if (status >= 300) throw new Error(`the test's set-up was refused with ${status}: ${text}`)
-  return json.data
 }
 
 /** Two customers with two people each. */

@@ -32,6 +32,8 @@ export interface GatewayOptions {
   clock?: Clock
   /** Apps besides the simulators' own. */
   otherApps?: (simulated: Required<AppCredentials>) => readonly AppCredentials[]
+  /** Nobody has given it the credentials of any app yet. */
+  isUnconfigured?: true
   /** API processes' worth of contexts over the same stores. */
   nodes?: number
   /** How often sockets are looked at, for who cannot wait. */
@@ -67,7 +69,7 @@ export async function startTestGateway(options: GatewayOptions) {
     const env = { DATA_DIR: directory.path, ...options.env }
     const { config, secrets } = testConfig({ ...options, env }, database.url)
     const apps = [simulators.credentials, ...(options.otherApps?.(simulators.credentials) ?? [])]
-    const complete = { ...secrets, apps }
+    const complete = { ...secrets, apps: options.isUnconfigured ? [] : apps }
     const nodes: Node[] = []
     for (let i = 0; i < (options.nodes ?? 1); i += 1) {
       const context = add(
@@ -214,13 +216,13 @@ function surface(first: Node, nodes: readonly Node[], simulators: Simulators, te
         platform = 'apns',
         token = tokenFor(platform),
       } = phone
-      await mustSucceed(pbx('PUT', `/extensions/${extension}`, { body: {} }))
+      await must(pbx('PUT', `/extensions/${extension}`, { body: {} }))
       const tokens = [
         platform === 'apns'
           ? { kind: 'apns_voip', token, environment: phone.environment ?? 'production' }
           : { kind: 'fcm', token },
       ]
-      await mustSucceed(pbx('PUT', `/extensions/${extension}/devices/${deviceId}`, { body: { tokens } }))
+      await must(pbx('PUT', `/extensions/${extension}/devices/${deviceId}`, { body: { tokens } }))
       const simulated = simulators.phones.add({
         platform,
         token,
@@ -263,9 +265,11 @@ interface RequestOptions {
   base?: string
 }
 
-async function mustSucceed(answer: Promise<Answer>): Promise<void> {
-  const { status, text } = await answer
-  if (status !== 200) throw new Error(`the test's set-up was refused with ${status}: ${text}`)
+/** What a request gave that the test itself is not about. */
+export async function must(answer: Promise<Answer>): Promise<Answer['json']> {
+  const { status, json, text } = await answer
+  if (status >= 300) throw new Error(`the test's set-up was refused with ${status}: ${text}`)
+  return json.data
 }
 
 function parse(text: string): unknown {
