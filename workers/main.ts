@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import { loadConfig } from '../src/config/config.ts'
 import { readEnv } from '../src/config/env.ts'
 import { createContext } from '../src/context.ts'
+import { lowerPriority } from '../src/lib/lower-priority.ts'
 import { runProgram } from '../src/lib/run-program.ts'
 import { startMetricsServer } from '../src/operator/metrics-server.ts'
 import type { Lane } from '../src/push/push-kinds.ts'
@@ -17,6 +18,8 @@ const { lane } = new Command('workers')
 await runProgram(async (opened) => {
   const { config, secrets } = loadConfig(readEnv(), 'cluster')
   const context = opened.use(await createContext(config, secrets))
+  // Nobody waits for a message, and what a burst of them takes from a call beside it on a busy host is heard.
+  if (lane === 'messages') lowerPriority()
   const lanes: readonly Lane[] = lane ? [lane] : ['calls', 'messages']
   const metrics = opened.adopt(await startMetricsServer(context), (server) => server.close(0))
   opened.adopt(startWorkers(context, lanes), (workers) => workers.close(config.drainMs))

@@ -12,6 +12,8 @@ type Deps = Pick<
 /** How long a push may be without a job, at most: with the first check of its row, 7 s. */
 export const SWEEP_EVERY_MS = 2 * SECOND
 const BATCH = 500
+/** Questions to the queue in one go: calls want something of it in between. */
+const AT_ONCE = 50
 const SCHEDULE_EVERY_MS = MINUTE
 
 /**
@@ -38,10 +40,13 @@ export function createMessageSweep(deps: Deps) {
     const rows = await pendingPushes.due(BATCH)
     const now = clock.now()
     await deliverMessage.expire(rows.filter(({ expiresAt }) => expiresAt <= now))
-    const missing = await Promise.all(
-      rows.filter(({ expiresAt }) => expiresAt > now).map((row) => withoutJob(deps, row)),
-    )
-    const revived = missing.filter((row) => row !== undefined)
+    const alive = rows.filter(({ expiresAt }) => expiresAt > now)
+    const revived: PendingPush[] = []
+    for (let from = 0; from < alive.length; from += AT_ONCE) {
+      const some = alive.slice(from, from + AT_ONCE)
+      const missing = await Promise.all(some.map((row) => withoutJob(deps, row)))
+      revived.push(...missing.filter((row) => row !== undefined))
+    }
     for (const [provider, own] of Map.groupBy(revived, (row) => row.provider)) {
       await deps.enqueueMessages(provider, own)
     }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { constants, getPriority } from 'node:os'
 import { SECOND } from '../../src/lib/units.ts'
 import {
   API_PROGRAM,
@@ -35,6 +36,15 @@ describe.each(BACKENDS)('a cluster on %s', (backend) => {
       })
       // Sooner than the poll that is there for lost messages: it was the message that released it.
       expect(releasedAfter).toBeLessThan(900)
+    })
+  })
+
+  test('gives calls the processor before messages', async () => {
+    await inCluster({ backend, messageWorkers: 1 }, async ({ apis, callWorkers, messageWorkers }) => {
+      const priorities = (programs: readonly Program[]) => programs.map(({ pid }) => getPriority(pid))
+      expect(new Set(priorities([...apis, ...callWorkers]))).toEqual(new Set([getPriority()]))
+      const lower = Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL)
+      expect(priorities(messageWorkers)).toEqual([lower])
     })
   })
 
