@@ -36,14 +36,11 @@ export function createChangeConversations(deps: ChangeConversationsDeps) {
   const tell = ({ tenantId }: ChatCaller, events: readonly NumberedEvent[]) =>
     void chatNews.tellEvents(tenantId, events)
   const known = createNames(deps)
-  const { membership, mustBeGroup, mustOwn } = createRights(deps)
+  const { membership, mustBeGroup, mustOwn, stillMay } = createRights(deps)
 
-  const takeOut = async (caller: ChatCaller, id: string, memberId: number) => {
-    const events = await conversations.remove(caller, id, memberId, now())
-    if (!events) return false
+  const takenOut = (caller: ChatCaller, events: readonly NumberedEvent[]) => {
     tell(caller, events)
     void chatNews.nudge()
-    return true
   }
 
   return {
@@ -79,7 +76,7 @@ export function createChangeConversations(deps: ChangeConversationsDeps) {
 
     async rename(caller: ChatCaller, id: string, groupTitle: string): Promise<void> {
       await mustOwn(caller, id)
-      tell(caller, await conversations.rename(caller, id, groupTitle, now()))
+      tell(caller, await stillMay(caller, id, conversations.rename(caller, id, groupTitle, now())))
     },
 
     async setOwn(caller: ChatCaller, id: string, settings: OwnSettings): Promise<void> {
@@ -90,7 +87,8 @@ export function createChangeConversations(deps: ChangeConversationsDeps) {
     async add(caller: ChatCaller, id: string, named: Named): Promise<void> {
       await mustOwn(caller, id)
       const memberIds = await known.idsOf(caller, named)
-      const events = await conversations.add(caller, id, memberIds, { now: now(), most: MAX_PARTICIPANTS })
+      const room = { now: now(), most: MAX_PARTICIPANTS }
+      const events = await stillMay(caller, id, conversations.add(caller, id, memberIds, room))
       if (events === 'full') throw new Problem('conversation_full')
       tell(caller, events)
     },
@@ -98,13 +96,16 @@ export function createChangeConversations(deps: ChangeConversationsDeps) {
     async remove(caller: ChatCaller, id: string, number: string): Promise<void> {
       await mustOwn(caller, id)
       const [memberId = 0] = await known.idsOf(caller, namedIn('extension', number))
-      const isOut = await takeOut(caller, id, memberId)
-      if (!isOut) throw new Problem('unknown_extension', { field: 'extension' })
+      const events = await stillMay(caller, id, conversations.remove(caller, id, memberId, now()))
+      if (events === 'absent') throw new Problem('unknown_extension', { field: 'extension' })
+      takenOut(caller, events)
     },
 
     async leave(caller: ChatCaller, id: string): Promise<void> {
       await mustBeGroup(caller, id)
-      if (!(await takeOut(caller, id, caller.extensionId))) throw new Problem('unknown_conversation')
+      const events = await conversations.remove(caller, id, caller.extensionId, now())
+      if (!events || events === 'absent') throw new Problem('unknown_conversation')
+      takenOut(caller, events)
     },
   }
 }
@@ -121,11 +122,20 @@ function createRights({ conversations }: Pick<ChangeConversationsDeps, 'conversa
     if (kind === 'direct') throw new Problem('conversation_direct')
     return role
   }
+  const mustOwn = async (caller: ChatCaller, id: string): Promise<void> => {
+    if ((await mustBeGroup(caller, id)) !== 'owner') throw new Problem('not_the_owner')
+  }
   return {
     membership,
     mustBeGroup,
-    async mustOwn(caller: ChatCaller, id: string): Promise<void> {
-      if ((await mustBeGroup(caller, id)) !== 'owner') throw new Problem('not_the_owner')
+    mustOwn,
+
+    /** Whoever stopped being the owner while he was at it is told why, as if he had asked a moment later. */
+    async stillMay<Done>(caller: ChatCaller, id: string, done: Promise<Done | undefined>): Promise<Done> {
+      const result = await done
+      if (result !== undefined) return result
+      await mustOwn(caller, id)
+      throw new Problem('unknown_conversation')
     },
   }
 }

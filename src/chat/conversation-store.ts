@@ -24,8 +24,8 @@ export interface OwnSettings {
 }
 
 /**
- * Conversations and who is in them. Each change locks the conversation, then appends what the others are told, so that they learn of
- * it in the order in which it happened.
+ * Conversations and who is in them. Each change locks the conversation, looks whether the asker is (still) somebody who may, then
+ * appends what the others are told, so that they learn of it in the order in which it happened. Undefined: he is not.
  */
 export function createConversationStore(db: Knex) {
   const inTurn = <Result>(work: (trx: Knex) => Promise<Result>): Promise<Result> => db.transaction(work)
@@ -85,9 +85,9 @@ export function createConversationStore(db: Knex) {
       return row && { kind: row.kind, role: row.role }
     },
 
-    rename: (owner: Owned, id: string, title: string, now: Date): Promise<NumberedEvent[]> =>
+    rename: (owner: Owned, id: string, title: string, now: Date): Promise<NumberedEvent[] | undefined> =>
       inTurn(async (trx) => {
-        if ((await lock(trx, owner.tenantId, id)) === undefined) return []
+        if ((await lock(trx, owner, id, 'owner')) === undefined) return undefined
         await trx('conversations').where({ id }).update({ title })
         return tell(trx, 'conversation.updated', id, await membersOf(trx, id), now)
       }),
@@ -107,6 +107,7 @@ export function createConversationStore(db: Knex) {
         if (Object.keys(change).length > 0) {
           await trx('participants')
             .where({ conversation_id: id, extension_id: owner.extensionId })
+            .whereNull('left_at')
             .update(change)
         }
         return tell(trx, 'conversation.updated', id, [owner.extensionId], now)
@@ -121,10 +122,10 @@ export function createConversationStore(db: Knex) {
       id: string,
       memberIds: readonly number[],
       { now, most }: { now: Date; most: number },
-    ): Promise<NumberedEvent[] | 'full'> =>
+    ): Promise<NumberedEvent[] | 'full' | undefined> =>
       inTurn(async (trx) => {
-        const seq = await lock(trx, owner.tenantId, id)
-        if (seq === undefined) return []
+        const seq = await lock(trx, owner, id, 'owner')
+        if (seq === undefined) return undefined
         const before = await membersOf(trx, id)
         const joining = memberIds.filter((member) => !before.includes(member))
         if (before.length + joining.length > most) return 'full'
@@ -138,12 +139,18 @@ export function createConversationStore(db: Knex) {
         return createUserEventStore(trx).append([...news, ...created], now)
       }),
 
-    /** Undefined when he was not in it. The others are told, and he himself, so that his phones put it away. */
-    remove: (owner: Owned, id: string, memberId: number, now: Date): Promise<NumberedEvent[] | undefined> =>
+    /** `absent`: he was not in it. The others are told, and he himself, so that his phones put it away. Everybody may remove himself. */
+    remove: (
+      asker: Owned,
+      id: string,
+      memberId: number,
+      now: Date,
+    ): Promise<NumberedEvent[] | 'absent' | undefined> =>
       inTurn(async (trx) => {
-        if ((await lock(trx, owner.tenantId, id)) === undefined) return undefined
+        const role = memberId === asker.extensionId ? 'member' : 'owner'
+        if ((await lock(trx, asker, id, role)) === undefined) return undefined
         const before = await membersOf(trx, id)
-        if (!before.includes(memberId)) return undefined
+        if (!before.includes(memberId)) return 'absent'
         await trx('participants')
           .where({ conversation_id: id, extension_id: memberId })
           .update({ left_at: now, role: 'member' })
@@ -151,8 +158,11 @@ export function createConversationStore(db: Knex) {
         const [data] = await memberData(trx, [memberId])
         if (!data) return []
         const news = before.map((extensionId) => newMember('participant.left', id, extensionId, data))
-        const events = await createUserEventStore(trx).append(news, now)
-        const badge = { extensionId: memberId, tenantId: owner.tenantId, conversationIds: [id] }
+        const userEvents = createUserEventStore(trx)
+        const events = await userEvents.append(news, now)
+        const own = events.find(({ extensionId }) => extensionId === memberId)
+        if (own) await userEvents.forget(memberId, id, own.seq)
+        const badge = { extensionId: memberId, tenantId: asker.tenantId, conversationIds: [id] }
         await createOutboxStore(trx).putBadges([badge])
         return events
       }),
@@ -160,10 +170,21 @@ export function createConversationStore(db: Knex) {
 }
 export type ConversationStore = ReturnType<typeof createConversationStore>
 
-/** The number of its last message; undefined when the tenant has no such conversation. */
-async function lock(trx: Knex, tenantId: string, id: string): Promise<number | undefined> {
+/** The number of its last message; undefined when the asker is not in it as what he has to be. */
+async function lock(
+  trx: Knex,
+  { tenantId, extensionId }: Owned,
+  id: string,
+  role: ParticipantRole,
+): Promise<number | undefined> {
   const row = await trx('conversations').first('last_seq').where({ id, tenant_id: tenantId }).forNoKeyUpdate()
-  return row && (row.last_seq as number)
+  // In a statement of its own: one that has waited for the lock sees participants as they were before.
+  const asker = await trx('participants')
+    .first('role')
+    .where({ conversation_id: id, extension_id: extensionId })
+    .whereNull('left_at')
+  const mayDoIt = asker && (role === 'member' || asker.role === role)
+  return row && mayDoIt ? (row.last_seq as number) : undefined
 }
 
 async function membersOf(trx: Knex, id: string): Promise<number[]> {

@@ -29,32 +29,29 @@ export type MessageChangeStore = ReturnType<typeof createMessageChangeStore>
 
 async function change(
   trx: Knex,
-  { tenantId, extensionId }: Owned,
+  owner: Owned,
   id: string,
   columns: Record<string, unknown>,
   now: Date,
 ): Promise<Changed> {
-  const { rows: found } = await trx.raw<{ rows: { conversation_id: string; sender_id: number }[] }>(
-    `SELECT m.conversation_id, m.sender_id FROM messages m
-     JOIN conversations c ON c.id = m.conversation_id AND c.tenant_id = ?
-     JOIN participants p ON p.conversation_id = c.id AND p.extension_id = ? AND p.left_at IS NULL AND m.seq > p.joined_seq
-     WHERE m.id = ?`,
-    [tenantId, extensionId, id],
-  )
-  const [message] = found
+  const place = await readable(trx, owner, id)
+  if (!place) return { is: 'unknown' }
+  // Like whoever sends: the conversation first. Who has waited for it may have been taken out meanwhile.
+  await trx('conversations').select('id').where({ id: place.conversation_id }).forNoKeyUpdate()
+  const message = await readable(trx, owner, id)
   if (!message) return { is: 'unknown' }
-  if (message.sender_id !== extensionId) return { is: 'foreign' }
-  // Like whoever sends: the conversation first.
-  await trx('conversations').select('id').where({ id: message.conversation_id }).forNoKeyUpdate()
+  if (message.sender_id !== owner.extensionId) return { is: 'foreign' }
   const changed = await trx('messages').where({ id }).whereNull('deleted_at').update(columns)
   if (changed === 0) return { is: 'deleted' }
   const { rows } = await trx.raw<{ rows: MessageRow[] }>(
     `SELECT ${PREFIXED_MESSAGE} FROM messages m WHERE m.id = ?`,
     [id],
   )
+  // Who came later has never seen it.
   const members = await trx('participants')
     .select('extension_id')
     .where({ conversation_id: message.conversation_id })
+    .where('joined_seq', '<', message.seq)
     .whereNull('left_at')
   const type = 'deleted_at' in columns ? 'message.deleted' : 'message.edited'
   const events = await createUserEventStore(trx).append(
@@ -65,6 +62,24 @@ async function change(
     now,
   )
   return { is: 'changed', message: toMessage(rows[0] as MessageRow), events }
+}
+
+interface Place {
+  conversation_id: string
+  sender_id: number
+  seq: number
+}
+
+/** Where a message is that the asker may read. */
+async function readable(trx: Knex, { tenantId, extensionId }: Owned, id: string): Promise<Place | undefined> {
+  const { rows } = await trx.raw<{ rows: Place[] }>(
+    `SELECT m.conversation_id, m.sender_id, m.seq FROM messages m
+     JOIN conversations c ON c.id = m.conversation_id AND c.tenant_id = ?
+     JOIN participants p ON p.conversation_id = c.id AND p.extension_id = ? AND p.left_at IS NULL AND m.seq > p.joined_seq
+     WHERE m.id = ?`,
+    [tenantId, extensionId, id],
+  )
+  return rows[0]
 }
 
 /** Whoever had not read it has one less to read, and perhaps nothing any more. */

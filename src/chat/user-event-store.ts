@@ -67,6 +67,17 @@ export function createUserEventStore(db: Knex) {
       return asked.map((_, index) => pages.get(index + 1))
     },
 
+    /**
+     * Of a conversation, what came before this event: a message is read as it is now, and what becomes of it is no business of who has
+     * left. Within the transaction that has appended the event, and so holds the row that numbers them.
+     */
+    async forget(extensionId: number, conversationId: string, before: number): Promise<void> {
+      await db('user_events')
+        .where({ extension_id: extensionId, conversation_id: conversationId })
+        .where('seq', '<', before)
+        .delete()
+    },
+
     /** By message: the number of the event that told of it, if it is among the last thousands. */
     async seqsOf(extensionId: number, messageIds: readonly string[]): Promise<Map<string, number>> {
       const { rows } = await db.raw<{ rows: { message_id: string; seq: number }[] }>(
