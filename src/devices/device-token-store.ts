@@ -50,21 +50,20 @@ export function createDeviceTokenStore(db: Knex) {
       extension: string,
       by: { deviceKey?: string | undefined; tokenHashes: readonly string[] },
     ): Promise<string | undefined> {
-      const row = await db('devices')
-        .join('extensions', 'extensions.id', 'devices.extension_id')
-        .leftJoin('device_tokens', 'device_tokens.device_id', 'devices.id')
-        .first('devices.id as id', db.raw(`devices.last_seen_at < now() - interval '1 day' AS is_news`))
-        .where({ 'devices.tenant_id': tenantId, 'extensions.number': extension })
-        .where((named) => {
-          if (by.deviceKey !== undefined) {
-            named.orWhere('devices.device_key', by.deviceKey)
-            // Where its key was another one's already.
-            named.orWhereRaw(`devices.device_key = '::' || extensions.id || '::' || ?`, [by.deviceKey])
-          }
-          if (by.tokenHashes.length > 0) named.orWhereIn('device_tokens.token_hash', by.tokenHashes)
-        })
+      // From the extension on: a call waits for this, and a PBX may have thousands of phones.
+      const { rows } = await db.raw<{ rows: { id: string; is_news: boolean }[] }>(
+        `SELECT d.id, d.last_seen_at < now() - interval '1 day' AS is_news
+         FROM extensions e JOIN devices d ON d.extension_id = e.id
+         WHERE e.tenant_id = :tenantId AND e.number = :extension AND (
+           -- The second form where its key was another one's already.
+           d.device_key IN (CAST(:deviceKey AS text), '::' || e.id || '::' || CAST(:deviceKey AS text))
+           OR EXISTS (SELECT FROM device_tokens t WHERE t.device_id = d.id AND t.token_hash = ANY (CAST(:tokenHashes AS text[])))
+         ) LIMIT 1`,
+        { tenantId, extension, deviceKey: by.deviceKey ?? null, tokenHashes: [...by.tokenHashes] },
+      )
+      const [row] = rows
       if (row?.is_news) await db('devices').where({ id: row.id }).update({ last_seen_at: db.fn.now() })
-      return row?.id as string | undefined
+      return row?.id
     },
 
     /** The environment in which the token is registered, by whomever. */
