@@ -2,8 +2,11 @@ import type { Item } from '../history/history.ts'
 import { TERMINAL } from '../history/history.ts'
 import type { Random } from './random.ts'
 
-/** Extensions with a phone each; few, so that their phones are known by heart when the database is away. */
-export const PHONES = 4
+/**
+ * Extensions with a phone each; few, so that their phones are known by heart when the database is away, and so many that none of them is
+ * called more often than the 30 times a minute that an extension may be.
+ */
+export const PHONES = 8
 export interface Phone {
   extension: string
   deviceId: string
