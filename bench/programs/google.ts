@@ -28,6 +28,8 @@ simulator.onAccepted(() => {
   accepted += 1
 })
 
+// Who asked is gone.
+process.on('disconnect', () => process.exit())
 process.on('message', (told) => {
   if (told === 'fail') {
     for (const token of messageTokens()) simulator.behaves(token, { status: 503, errorCode: 'UNAVAILABLE' })

@@ -42,6 +42,8 @@ simulator.onAccepted((push) => {
   if (stamp > 0) latencies.push((push.receivedAtMonotonic - stamp) / 1_000)
 })
 
+// Who asked is gone.
+process.on('disconnect', () => process.exit())
 process.on('message', (question) => {
   if (question === 'reset') {
     accepted = 0
