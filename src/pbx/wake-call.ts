@@ -54,9 +54,10 @@ export function createWakeCall(deps: WakeCallDeps) {
       { waitMs, signal, answer }: { waitMs: number; signal: AbortSignal; answer: AnswerHeaders },
     ): Promise<WokenCall> {
       const begin = clock.monotonic()
+      const beganAt = clock.now()
       const { call, pushAll } = await started(tenantId, request, answer)
       // Joined on another node after the first one died: the caller has been listening since the call began.
-      const passed = Math.max(0, clock.now() - call.startedAt)
+      const passed = Math.max(0, beganAt - call.startedAt)
       const deadline = begin + Math.max(0, waitMs - passed)
       const result = await hold.hold(call, { deadline, push: pushAll, signal })
       const waitedMs = Math.round(clock.monotonic() - begin + passed)

@@ -92,6 +92,25 @@ describe('a held call while Redis', () => {
   })
 })
 
+test('a Redis that is slow when the call begins takes nothing from the time that its phones have', async () => {
+  await using redis = await startRedisServer()
+  await using gateway = await startTestGateway({ backend: 'redis', redisUrl: redis.url })
+  await gateway.givenPhone({ extension: '100', behaviour: { registersAfterMs: 'never' } })
+  redis.freeze()
+  const begin = performance.now()
+  const call = gateway
+    .call('100', { wait: 1 })
+    .then(({ json }) => ({ ...json.data, took: performance.now() - begin }))
+  // Less than the store may take before calls go on without it.
+  await until(() => performance.now() - begin >= 150, { description: 'the call has waited for Redis' })
+  redis.thaw()
+  const { outcome, took, waited_ms } = await call
+  expect(outcome).toBe('timeout')
+  // A timer may be a millisecond early.
+  expect(took).toBeGreaterThanOrEqual(999)
+  expect(waited_ms).toBeLessThanOrEqual(Math.ceil(took))
+})
+
 test('a held call on PostgreSQL alone ends at its deadline when the server is frozen for good', async () => {
   await using postgres = await startOwnPostgres()
   await migrateDatabase(postgres.url)
