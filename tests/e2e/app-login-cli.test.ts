@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { givenExtension, logIn } from '../support/app-login.ts'
 import { BACKENDS, startTestGateway } from '../support/gateway.ts'
 import { sharedRedisUrl } from '../support/redis-server.ts'
-
-const CLI = join(import.meta.dirname, '../../src/bin/cli.ts')
+import { runCli } from '../support/run-cli.ts'
 
 test.each(BACKENDS)('an operator unlocks an extension from a shell, on %s', async (backend) => {
   const WAKELINE_SECRET = randomBytes(32).toString('hex')
@@ -16,21 +13,13 @@ test.each(BACKENDS)('an operator unlocks an extension from a shell, on %s', asyn
   })
   const { tenantId } = gateway.tenant
   await givenExtension(gateway, '1001')
-  const unlock = (...words: string[]) => {
-    const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()
-    const env = {
-      PATH: process.env.PATH,
+  const unlock = (...words: string[]) =>
+    runCli(['extension', 'unlock', ...words], {
       DATABASE_URL: gateway.database.url,
       ...(backend === 'redis' && { REDIS_URL: sharedRedisUrl() }),
       QUEUE_PREFIX: gateway.config.queue.prefix,
       WAKELINE_SECRET,
-    }
-    const command = ['--disable-warning=ExperimentalWarning', CLI, 'extension', 'unlock', ...words]
-    execFile(process.execPath, command, { env }, (error, stdout, stderr) =>
-      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-    )
-    return promise
-  }
+    })
 
   for (let i = 0; i < 5; i += 1) await logIn(gateway, '1001', { password: 'wrong' })
   expect((await logIn(gateway, '1001')).status).toBe(429)

@@ -1,19 +1,9 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { cloneDatabase } from '../support/databases.ts'
 import { sharedRedisUrl } from '../support/redis-server.ts'
+import { runCli } from '../support/run-cli.ts'
 
-const CLI = join(import.meta.dirname, '../../src/bin/cli.ts')
-
-function wakeline(env: Record<string, string>, ...words: string[]) {
-  const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()
-  const flags = ['--disable-warning=ExperimentalWarning', CLI, ...words]
-  execFile(process.execPath, flags, { env: { PATH: process.env.PATH, ...env } }, (error, stdout, stderr) =>
-    resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-  )
-  return promise
-}
+const wakeline = (env: Record<string, string>, ...words: string[]) => runCli(words, env)
 
 test('makes customers and operators, and refuses in one sentence', async () => {
   await using database = await cloneDatabase()

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,11 +7,10 @@ import { newId } from '../../src/lib/ids.ts'
 import { createPasswords } from '../../src/lib/passwords.ts'
 import { createReleaser } from '../../src/lib/releaser.ts'
 import { cloneDatabase } from '../support/databases.ts'
+import { runCli } from '../support/run-cli.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 /** `wakeline extension`, as an operator runs it. */
-const CLI = join(import.meta.dirname, '../../src/bin/cli.ts')
-
 async function openCustomer() {
   const releaser = createReleaser()
   const database = releaser.add(await cloneDatabase(), (open) => open.drop())
@@ -22,14 +20,7 @@ async function openCustomer() {
   await db('tenants').insert({ id: tenantId, name: 'test' })
   await db('licenses').insert({ id: newId(), tenant_id: tenantId, tier: 'custom', max_extensions: 3 })
   const env = { DATABASE_URL: database.url, WAKELINE_SECRET: randomBytes(32).toString('hex') }
-  const run = (...words: string[]) => {
-    const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>()
-    const flags = ['--disable-warning=ExperimentalWarning', CLI, 'extension', ...words]
-    execFile(process.execPath, flags, { env: { PATH: process.env.PATH, ...env } }, (error, stdout, stderr) =>
-      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-    )
-    return promise
-  }
+  const run = (...words: string[]) => runCli(['extension', ...words], env)
   const file = (name: string) => join(directory.path, name)
   return {
     db,

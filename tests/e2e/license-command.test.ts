@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,9 +10,8 @@ import { licenseCommand } from '../../src/license/license-command.ts'
 import { until } from '../support/conditions.ts'
 import { cloneDatabase, type TestDatabase } from '../support/databases.ts'
 import { testConfig } from '../support/gateway.ts'
+import { type Ran, runCli } from '../support/run-cli.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-
-const CLI = join(import.meta.dirname, '../../src/bin/cli.ts')
 
 let database: TestDatabase
 let context: Context
@@ -33,21 +31,8 @@ afterAll(async () => {
   await database.drop()
 })
 
-interface Ran {
-  code: number
-  stdout: string
-  stderr: string
-}
-
 /** The program itself, without a terminal. */
-function wakeline(...words: string[]): Promise<Ran> {
-  const { promise, resolve } = Promise.withResolvers<Ran>()
-  const flags = ['--disable-warning=ExperimentalWarning', CLI, 'license', ...words]
-  execFile(process.execPath, flags, { env: { PATH: process.env.PATH, ...env } }, (error, stdout, stderr) =>
-    resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-  )
-  return promise
-}
+const wakeline = (...words: string[]): Promise<Ran> => runCli(['license', ...words], env)
 
 /** The command in this process, without a terminal unless one is given. It ends no process, and prints no fault. */
 async function run(...words: string[]): Promise<string> {

@@ -129,7 +129,8 @@ const OUTAGES = BACKENDS.flatMap(
       [backend, '0'],
     ] as const,
 )
-test.each(OUTAGES)(
+// Together: each of them waits for what a frozen server never answers.
+test.concurrent.each(OUTAGES)(
   'with the database frozen, known licences go on (%s, grace of %s days)',
   async (backend, days) => {
     await using postgres = await startOwnPostgres()

@@ -5,25 +5,32 @@ import { BACKENDS, startTestGateway } from '../support/gateway.ts'
 
 const CLIENT = fileURLToPath(new URL('../../clients/messenger/run.ts', import.meta.url))
 
-/** A messenger that was written without a look at this server has to get along with it. */
-describe.each(BACKENDS)('a messenger of others, with %s', (backend) => {
-  it('plays its whole story', async () => {
-    await using gateway = await startTestGateway({ backend, patient: true })
-    const accounts = ['100', '101', '102'].map((number) => ({ number, password: `sip: of ${number}` }))
-    for (const { number, password } of accounts) await givenExtension(gateway, number, { password })
-    const [alice, bob, stranger] = accounts.map(({ number, password }) => `${number}:${password}`)
+/**
+ * A messenger that was written without a look at this server has to get along with it. On both at the same time: most of it waits for
+ * the minute after which it may say more.
+ */
+describe('a messenger of others', () => {
+  test.concurrent.each(BACKENDS)(
+    'plays its whole story, with %s',
+    async (backend) => {
+      await using gateway = await startTestGateway({ backend, patient: true })
+      const accounts = ['100', '101', '102'].map((number) => ({ number, password: `sip: of ${number}` }))
+      for (const { number, password } of accounts) await givenExtension(gateway, number, { password })
+      const [alice, bob, stranger] = accounts.map(({ number, password }) => `${number}:${password}`)
 
-    const { code, lines } = await play([
-      ...['--url', gateway.url],
-      ...['--account', `${alice}`, '--account', `${bob}`, '--stranger', `${stranger}`],
-    ])
+      const { code, lines } = await play([
+        ...['--url', gateway.url],
+        ...['--account', `${alice}`, '--account', `${bob}`, '--stranger', `${stranger}`],
+      ])
 
-    expect(lines.filter((line) => !line.startsWith('note'))).toEqual([
-      ...STEPS.map((step) => `ok    ${step}`),
-      'all is well',
-    ])
-    expect(code).toBe(0)
-  }, 180_000)
+      expect(lines.filter((line) => !line.startsWith('note'))).toEqual([
+        ...STEPS.map((step) => `ok    ${step}`),
+        'all is well',
+      ])
+      expect(code).toBe(0)
+    },
+    180_000,
+  )
 })
 
 function play(args: readonly string[]): Promise<{ code: number | string; lines: string[] }> {

@@ -15,6 +15,7 @@ import { until } from './conditions.ts'
 import { cloneDatabase } from './databases.ts'
 import { apnsToken, callId } from './gateway.ts'
 import { guardProcess } from './guard.ts'
+import { programEnvironment } from './program-environment.ts'
 import { sharedRedisUrl } from './redis-server.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
@@ -48,7 +49,7 @@ export function startProgram(name: string, args: readonly string[], env: Record<
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
     cwd: ROOT,
     // By the last one a run that was interrupted finds what it has left.
-    env: { PATH: process.env.PATH, WAKELINE_TEST_POSTGRES: process.env.WAKELINE_TEST_POSTGRES, ...env },
+    env: { ...programEnvironment(), WAKELINE_TEST_POSTGRES: process.env.WAKELINE_TEST_POSTGRES, ...env },
     // A process group of its own: Ctrl-C ends Jest first, and the guard then ends this.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

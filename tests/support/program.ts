@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { VARIABLES } from '../../src/config/variables.ts'
 import { until } from './conditions.ts'
 import { guardProcess } from './guard.ts'
+import { programEnvironment } from './program-environment.ts'
 
 export type Program = ReturnType<typeof startProgram>
 
@@ -18,7 +19,7 @@ export function startProgram(
     ([variable]) => !(variable in VARIABLES || variable.startsWith('NODE_')),
   )
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...args], {
-    env: { ...Object.fromEntries(outside), ...env },
+    env: { ...Object.fromEntries(outside), ...programEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const pid = child.pid ?? 0

@@ -3,6 +3,7 @@ import { startOwnPostgres } from './postgres-server.ts'
 import { ensureRedisBinary } from './redis-binary.ts'
 import { startRedisServer } from './redis-server.ts'
 import { createTemplate } from './template-database.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 /**
  * The services of a whole test run, as a process of its own: they live until its input ends. Jest may end in any
@@ -21,7 +22,14 @@ async function start() {
   const postgres = started.use(await startOwnPostgres())
   const redis = started.use(await startRedisServer())
   await createTemplate(postgres.adminUrl)
-  console.log(JSON.stringify({ WAKELINE_TEST_POSTGRES: postgres.adminUrl, WAKELINE_TEST_REDIS: redis.url }))
+  const compiled = started.use(await temporaryDirectory())
+  console.log(
+    JSON.stringify({
+      WAKELINE_TEST_POSTGRES: postgres.adminUrl,
+      WAKELINE_TEST_REDIS: redis.url,
+      WAKELINE_TEST_COMPILE_CACHE: compiled.path,
+    }),
+  )
   const all = started.move()
   return { postgresUrl: postgres.adminUrl, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
