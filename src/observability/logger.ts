@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino'
 import type { LogLevel } from '../config/config.ts'
+import { toError } from '../lib/error.ts'
 
 export type { Logger } from 'pino'
 
@@ -17,6 +18,29 @@ const SECRET_NAMES = [
   'sealed',
 ]
 
+/** A query of some hundred rows is a message of as many kilobytes. */
+const MOST_MESSAGE = 1_000
+const MOST_STACK = 2_000
+
+/**
+ * What an error says, and not what it carries: those of Knex have the values of their query with them, which are tokens, numbers and
+ * passwords of people, and hundreds of kilobytes that every request of an outage would write.
+ */
+function describeError(thrown: unknown): object {
+  const { name, message, code, stack, cause }: Described = isDescribed(thrown) ? thrown : toError(thrown)
+  return {
+    type: name,
+    message: message.slice(0, MOST_MESSAGE),
+    ...((typeof code === 'string' || typeof code === 'number') && { code }),
+    ...(stack !== undefined && { stack: stack.slice(0, MOST_STACK) }),
+    ...(cause !== undefined && { cause: describeError(cause) }),
+  }
+}
+
+type Described = Error & { code?: unknown }
+const isDescribed = (thrown: unknown): thrown is Described =>
+  typeof thrown === 'object' && thrown !== null && 'message' in thrown && typeof thrown.message === 'string'
+
 /** One JSON object per line, with the time in RFC 3339 UTC. */
 export const createLogger = (level: LogLevel, destination?: NodeJS.WritableStream): Logger =>
   pino(
@@ -24,6 +48,7 @@ export const createLogger = (level: LogLevel, destination?: NodeJS.WritableStrea
       level,
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      serializers: { err: describeError },
       formatters: { level: (label) => ({ level: label }) },
       redact: {
         paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
