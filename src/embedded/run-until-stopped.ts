@@ -26,10 +26,12 @@ export async function runUntilStopped(start: (told: AbortSignal) => Promise<Runn
   if (!running) return
   const failure = await Promise.race([aborted(told), running.failed])
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_RESORT_MS).unref()
-  // With a part gone, stopping may fail as well; what began it is what the operator needs to read.
-  if (failure) await running.stop().catch((error: unknown) => console.error(error))
-  else await running.stop()
-  if (failure) throw failure
+  if (!failure) return await running.stop()
+  // With a part gone, stopping may fail as well, and beside what is awaited: BullMQ stops listening to a connection before it closes
+  // it, and one that breaks in between would end the process. What began it is what the operator needs to read.
+  process.on('uncaughtException', (error) => console.error(error))
+  await running.stop().catch((error: unknown) => console.error(error))
+  throw failure
 }
 
 /** The first signal asks, the second one ends the process as if nobody listened. */
