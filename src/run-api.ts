@@ -28,7 +28,7 @@ export async function runApi(context: Context): Promise<RunningApi> {
     url: server.url,
     metricsUrl: metrics.url,
     async close(ms) {
-      const closing = Promise.all([server.close(ms), realtime.close(), clockWatch.close(ms)])
+      const closing = Promise.all([server.close(ms), realtime.close(), clockWatch.close(0)])
       // Most holds end by themselves within 5 s; the others are told `timeout` so that the PBX can go on.
       const patience = setTimeout(() => stopping.abort(), Math.max(0, ms - 1_000))
       if (hold.waiting() === 0) stopping.abort()

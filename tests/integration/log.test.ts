@@ -55,3 +55,9 @@ test('an error is logged with its code and what caused it; whatever else was thr
   })
   expect(logged('a word').err).toMatchObject({ type: 'Error', message: 'thrown: a word' })
 })
+
+test('errors that are each other’s cause come to an end', () => {
+  const error = new Error('first')
+  error.cause = new Error('second', { cause: error })
+  expect(logged(error).line.match(/first/g)?.length).toBeGreaterThan(1)
+})
