@@ -238,7 +238,8 @@ test('with Redis gone nothing is lost, and all is well when it is back', async (
     { description: 'it is back' },
   )
   await say('after')
-  await until(() => his.seqs().length === 3 && late.seqs().length === 1, { description: 'both have it' })
+  const haveIt = () => mine.seqs().length === 3 && his.seqs().length === 3 && late.seqs().length === 1
+  await until(haveIt, { description: 'all have it' })
   expect(his.seqs()).toEqual([2, 3, 4])
   expect(mine.seqs()).toEqual([2, 3, 4])
   // Told, not found: a call is nowhere to be looked for.
