@@ -4,10 +4,13 @@ import {
   createHmac,
   createSecretKey,
   hkdfSync,
+  type KeyObject,
   randomFillSync,
 } from 'node:crypto'
 
 const ALGORITHM = 'aes-256-gcm'
+/** One block by itself: no padding, nothing that is chained. */
+const BLOCK_ALGORITHM = 'aes-256-ecb'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 /** Nonces fetched at once: asking the system for each costs more than the encryption. */
@@ -37,7 +40,7 @@ export function createKeyring(masterKey: Uint8Array) {
     loginNameHash: hashing('login-name'),
     provisioningHash: hashing('provisioning-link'),
     refreshTokenMac: hashing('app-refresh-token'),
-    syncCursorMac: hashing('chat-sync-cursor'),
+    syncCursorBlock: createBlocks(derive('chat-sync-cursor-block')),
     /** 32 bytes: signs the tokens of the app, where no other secret was given. */
     appTokenSecret: derive('app-token').export(),
     /** 32 bytes: the Ed25519 key that signs licences, where no other was given. */
@@ -64,6 +67,16 @@ export function createKeyring(masterKey: Uint8Array) {
   }
 }
 export type Keyring = ReturnType<typeof createKeyring>
+
+/** Single blocks of AES (FIPS 197), 16 bytes each, by two ciphers that are used over and over. */
+function createBlocks(key: KeyObject) {
+  const encrypting = createCipheriv(BLOCK_ALGORITHM, key, null).setAutoPadding(false)
+  const decrypting = createDecipheriv(BLOCK_ALGORITHM, key, null).setAutoPadding(false)
+  return {
+    encrypt: (block: Buffer): Buffer => encrypting.update(block),
+    decrypt: (block: Buffer): Buffer => decrypting.update(block),
+  }
+}
 
 /** 96 random bits each (NIST SP 800-38D section 8.2.2), never given out twice. */
 function createNonces() {
