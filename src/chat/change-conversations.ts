@@ -5,7 +5,7 @@ import type { ChatNewsBus } from './chat-news.ts'
 import type { ChatUserStore } from './chat-user-store.ts'
 import type { ConversationListStore, ConversationView } from './conversation-list-store.ts'
 import type { ConversationStore, OwnSettings } from './conversation-store.ts'
-import type { NumberedEvent } from './user-event-store.ts'
+import type { ToldEvent } from './user-event-store.ts'
 
 export interface ChangeConversationsDeps {
   conversations: ConversationStore
@@ -33,12 +33,12 @@ export const listedIn = (field: string, numbers: readonly string[]): Named => ({
 export function createChangeConversations(deps: ChangeConversationsDeps) {
   const { conversations, conversationList, chatNews, clock } = deps
   const now = () => new Date(clock.now())
-  const tell = ({ tenantId }: ChatCaller, events: readonly NumberedEvent[]) =>
+  const tell = ({ tenantId }: ChatCaller, events: readonly ToldEvent[]) =>
     void chatNews.tellEvents(tenantId, events)
   const known = createNames(deps)
   const { membership, mustBeGroup, mustOwn, stillMay } = createRights(deps)
 
-  const takenOut = (caller: ChatCaller, events: readonly NumberedEvent[]) => {
+  const takenOut = (caller: ChatCaller, events: readonly ToldEvent[]) => {
     tell(caller, events)
     void chatNews.nudge()
   }

@@ -1,7 +1,7 @@
 import { toError } from '../lib/error.ts'
 import { MINUTE } from '../lib/units.ts'
 import type { Signals, Subscription } from '../signals/signals.ts'
-import type { NumberedEvent } from './user-event-store.ts'
+import type { ToldEvent } from './user-event-store.ts'
 
 /**
  * What the processes of a tenant tell each other. A hint only: `events` says that there are some, up to these numbers, and the database
@@ -40,10 +40,12 @@ export function createChatNews(signals: Pick<Signals, 'put' | 'subscribe'>, onEr
     tell: (tenantId: string, news: ChatNews): Promise<void> => say(channelOf(tenantId), JSON.stringify(news)),
 
     /** Events were committed. Never rejects. */
-    async tellEvents(tenantId: string, events: readonly NumberedEvent[]): Promise<void> {
+    async tellEvents(tenantId: string, events: readonly ToldEvent[]): Promise<void> {
       const newest = new Map<number, number>()
-      for (const { extensionId, seq } of events)
-        newest.set(extensionId, Math.max(seq, newest.get(extensionId) ?? 0))
+      for (const { recipients } of events) {
+        for (const { extensionId, eventSeq } of recipients)
+          newest.set(extensionId, Math.max(eventSeq, newest.get(extensionId) ?? 0))
+      }
       const all = [...newest]
       for (let from = 0; from < all.length; from += MOST_EVENTS) {
         await say(channelOf(tenantId), JSON.stringify({ events: all.slice(from, from + MOST_EVENTS) }))

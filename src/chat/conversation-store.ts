@@ -3,12 +3,12 @@ import { newId } from '../lib/ids.ts'
 import type { ChatEventType, ConversationKind, MemberData, NotifyMode, ParticipantRole } from './chat.ts'
 import { createChatUserStore } from './chat-user-store.ts'
 import { createOutboxStore } from './outbox-store.ts'
-import { createUserEventStore, type NewEvent, type NumberedEvent } from './user-event-store.ts'
+import { createUserEventStore, type ToldEvent } from './user-event-store.ts'
 
 /** What changed, and who has to be told. */
 export interface Told<Result> {
   result: Result
-  events: NumberedEvent[]
+  events: ToldEvent[]
 }
 
 export interface Owned {
@@ -85,7 +85,7 @@ export function createConversationStore(db: Knex) {
       return row && { kind: row.kind, role: row.role }
     },
 
-    rename: (owner: Owned, id: string, title: string, now: Date): Promise<NumberedEvent[] | undefined> =>
+    rename: (owner: Owned, id: string, title: string, now: Date): Promise<ToldEvent[] | undefined> =>
       inTurn(async (trx) => {
         if ((await lock(trx, owner, id, 'owner')) === undefined) return undefined
         await trx('conversations').where({ id }).update({ title })
@@ -98,7 +98,7 @@ export function createConversationStore(db: Knex) {
       id: string,
       { notify, mutedUntil }: OwnSettings,
       now: Date,
-    ): Promise<NumberedEvent[]> =>
+    ): Promise<ToldEvent[]> =>
       inTurn(async (trx) => {
         const change = {
           ...(notify !== undefined && { notify }),
@@ -122,7 +122,7 @@ export function createConversationStore(db: Knex) {
       id: string,
       memberIds: readonly number[],
       { now, most }: { now: Date; most: number },
-    ): Promise<NumberedEvent[] | 'full' | undefined> =>
+    ): Promise<ToldEvent[] | 'full' | undefined> =>
       inTurn(async (trx) => {
         const seq = await lock(trx, owner, id, 'owner')
         if (seq === undefined) return undefined
@@ -130,13 +130,11 @@ export function createConversationStore(db: Knex) {
         const joining = memberIds.filter((member) => !before.includes(member))
         if (before.length + joining.length > most) return 'full'
         await join(trx, owner.tenantId, id, joining, { role: 'member', seq, now })
-        const news = (await memberData(trx, joining)).flatMap((data) =>
-          before.map((extensionId) => newMember('participant.joined', id, extensionId, data)),
-        )
-        const created = joining.map((extensionId) => ({
-          ...{ extensionId, type: 'conversation.created' as const, conversationId: id },
+        const joined = (await memberData(trx, joining)).map((member) => ({
+          ...{ to: before, type: 'participant.joined' as const, conversationId: id, member },
         }))
-        return createUserEventStore(trx).append([...news, ...created], now)
+        const created = { to: joining, type: 'conversation.created' as const, conversationId: id }
+        return createUserEventStore(trx).append([...joined, created], now)
       }),
 
     /** `absent`: he was not in it. The others are told, and he himself, so that his phones put it away. Everybody may remove himself. */
@@ -145,7 +143,7 @@ export function createConversationStore(db: Knex) {
       id: string,
       memberId: number,
       now: Date,
-    ): Promise<NumberedEvent[] | 'absent' | undefined> =>
+    ): Promise<ToldEvent[] | 'absent' | undefined> =>
       inTurn(async (trx) => {
         const role = memberId === asker.extensionId ? 'member' : 'owner'
         if ((await lock(trx, asker, id, role)) === undefined) return undefined
@@ -155,13 +153,15 @@ export function createConversationStore(db: Knex) {
           .where({ conversation_id: id, extension_id: memberId })
           .update({ left_at: now, role: 'member' })
         await passOn(trx, id)
-        const [data] = await memberData(trx, [memberId])
-        if (!data) return []
-        const news = before.map((extensionId) => newMember('participant.left', id, extensionId, data))
+        const [member] = await memberData(trx, [memberId])
+        if (!member) return []
         const userEvents = createUserEventStore(trx)
-        const events = await userEvents.append(news, now)
-        const own = events.find(({ extensionId }) => extensionId === memberId)
-        if (own) await userEvents.forget(memberId, id, own.seq)
+        const events = await userEvents.append(
+          [{ to: before, type: 'participant.left', conversationId: id, member }],
+          now,
+        )
+        const own = events[0]?.recipients.find(({ extensionId }) => extensionId === memberId)
+        if (own) await userEvents.forget(memberId, id, own.eventSeq)
         const badge = { extensionId: memberId, tenantId: asker.tenantId, conversationIds: [id] }
         await createOutboxStore(trx).putBadges([badge])
         return events
@@ -235,14 +235,4 @@ async function passOn(trx: Knex, id: string): Promise<void> {
 }
 
 const tell = (trx: Knex, type: ChatEventType, conversationId: string, to: readonly number[], now: Date) =>
-  createUserEventStore(trx).append(
-    to.map((extensionId) => ({ extensionId, type, conversationId })),
-    now,
-  )
-
-const newMember = (
-  type: 'participant.joined' | 'participant.left',
-  conversationId: string,
-  extensionId: number,
-  data: MemberData,
-): NewEvent => ({ extensionId, type, conversationId, data })
+  createUserEventStore(trx).append([{ to, type, conversationId }], now)

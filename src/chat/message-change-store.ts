@@ -3,11 +3,11 @@ import type { ChatMessage } from './chat.ts'
 import type { Owned } from './conversation-store.ts'
 import { type MessageRow, PREFIXED_MESSAGE, toMessage } from './message-row.ts'
 import { createOutboxStore } from './outbox-store.ts'
-import { createUserEventStore, type NumberedEvent } from './user-event-store.ts'
+import { createUserEventStore, type ToldEvent } from './user-event-store.ts'
 
 /** `foreign`: he may read it, but somebody else has said it. `deleted`: it is gone already. */
 export type Changed =
-  | { is: 'changed'; message: ChatMessage; events: NumberedEvent[] }
+  | { is: 'changed'; message: ChatMessage; events: ToldEvent[] }
   | { is: 'unknown' | 'foreign' | 'deleted' }
 
 /** What becomes of a message after it was sent. */
@@ -38,9 +38,9 @@ async function change(
   if (!place) return { is: 'unknown' }
   // Like whoever sends: the conversation first. Who has waited for it may have been taken out meanwhile.
   await trx('conversations').select('id').where({ id: place.conversation_id }).forNoKeyUpdate()
-  const message = await readable(trx, owner, id)
-  if (!message) return { is: 'unknown' }
-  if (message.sender_id !== owner.extensionId) return { is: 'foreign' }
+  const still = await readable(trx, owner, id)
+  if (!still) return { is: 'unknown' }
+  if (still.sender_id !== owner.extensionId) return { is: 'foreign' }
   const changed = await trx('messages').where({ id }).whereNull('deleted_at').update(columns)
   if (changed === 0) return { is: 'deleted' }
   const { rows } = await trx.raw<{ rows: MessageRow[] }>(
@@ -50,18 +50,15 @@ async function change(
   // Who came later has never seen it.
   const members = await trx('participants')
     .select('extension_id')
-    .where({ conversation_id: message.conversation_id })
-    .where('joined_seq', '<', message.seq)
+    .where({ conversation_id: still.conversation_id })
+    .where('joined_seq', '<', still.seq)
     .whereNull('left_at')
   const type = 'deleted_at' in columns ? 'message.deleted' : 'message.edited'
-  const events = await createUserEventStore(trx).append(
-    members.map((member) => ({
-      ...{ extensionId: member.extension_id as number, type, messageId: id },
-      conversationId: message.conversation_id,
-    })),
-    now,
-  )
-  return { is: 'changed', message: toMessage(rows[0] as MessageRow), events }
+  const message = toMessage(rows[0] as MessageRow)
+  const { conversationId } = message
+  const to = members.map((member) => member.extension_id as number)
+  const events = await createUserEventStore(trx).append([{ to, type, conversationId, message }], now)
+  return { is: 'changed', message, events }
 }
 
 interface Place {

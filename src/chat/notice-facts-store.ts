@@ -2,8 +2,9 @@ import type { Knex } from 'knex'
 import type { AlertToken } from '../devices/alert-token-store.ts'
 import type { NotifyMode } from './chat.ts'
 import type { DeviceFacts, NoticeFacts } from './notice-decision.ts'
-import type { OutboxEntry, Recipient } from './outbox-store.ts'
+import type { OutboxEntry } from './outbox-store.ts'
 import { type PushSettingsRow, toPushSettings } from './push-settings-store.ts'
+import type { Recipient } from './user-event-store.ts'
 
 /** One person who has to be told of one message. */
 export interface Notice extends Recipient {

@@ -1,15 +1,12 @@
 import type { Knex } from 'knex'
 import { nullableArray } from '../db/nullable-array.ts'
+import { numberArray } from '../db/number-array.ts'
+import type { Recipient } from './user-event-store.ts'
 
 /** When somebody is looked at: at once, after the grace of attentive phones, or because nobody has read it. */
 export const STAGE = { first: 0, grace: 1, escalation: 2 } as const
 export type Stage = (typeof STAGE)[keyof typeof STAGE]
 
-export interface Recipient {
-  extensionId: number
-  /** The number of the event that tells him. */
-  eventSeq: number
-}
 /** A message of which people have to be told, from a moment on. */
 export interface OutboxEntry {
   messageId: string
@@ -70,8 +67,8 @@ export function createOutboxStore(db: Knex) {
             conversation_id: conversationId,
             due_at: dueAt,
           },
-          extension_ids: recipients.map(({ extensionId }) => extensionId),
-          event_seqs: recipients.map(({ eventSeq }) => eventSeq),
+          extension_ids: numberArray(recipients.map(({ extensionId }) => extensionId)),
+          event_seqs: numberArray(recipients.map(({ eventSeq }) => eventSeq)),
         })),
       )
     },

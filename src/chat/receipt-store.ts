@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { ChatCaller, ReceiptData } from './chat.ts'
 import { createOutboxStore } from './outbox-store.ts'
-import { createUserEventStore, type NewEvent, type NumberedEvent } from './user-event-store.ts'
+import { createUserEventStore, type NewEvent, type ToldEvent } from './user-event-store.ts'
 
 /** How far a receipt tells back: who has been away for months does not tell each sender of a thousand messages. */
 const MOST_SENDERS = 200
@@ -18,7 +18,7 @@ export function createReceiptStore(db: Knex) {
       conversationId: string,
       upTo: number,
       now: Date,
-    ): Promise<{ seq: number; events: NumberedEvent[] } | undefined> =>
+    ): Promise<{ seq: number; events: ToldEvent[] } | undefined> =>
       db.transaction(async (trx) => {
         const place = await lockPlace(trx, caller, conversationId)
         if (!place) return undefined
@@ -51,7 +51,7 @@ export function createReceiptStore(db: Knex) {
       conversationId: string,
       upTo: number,
       now: Date,
-    ): Promise<NumberedEvent[] | undefined> =>
+    ): Promise<ToldEvent[] | undefined> =>
       db.transaction(async (trx) => {
         const place = await lockPlace(trx, caller, conversationId)
         if (!place) return undefined
@@ -69,7 +69,7 @@ export function createReceiptStore(db: Knex) {
      * The caller has all events up to this one, and so does his phone, if he is logged in on one that is registered. What he got of
      * others is told to them the first time that he has it.
      */
-    ack: (caller: ChatCaller, seq: number, now: Date): Promise<NumberedEvent[]> =>
+    ack: (caller: ChatCaller, seq: number, now: Date): Promise<ToldEvent[]> =>
       db.transaction(async (trx) => {
         const gained = await ackDevice(trx, caller, seq, now)
         const news: NewEvent[] = []
@@ -163,11 +163,11 @@ async function receiptsFor(
     ...{ extensionId, number: extension, seq, messageId, at: now.toISOString() },
   })
   const events: NewEvent[] = rows.map((row) => ({
-    ...{ extensionId: row.sender_id, type, conversationId, data: receipt(row.id) },
+    ...{ to: [row.sender_id], type, conversationId, receipt: receipt(row.id) },
   }))
   if (type === 'message.read') {
     const [last] = await trx('messages').select('id').where({ conversation_id: conversationId, seq })
-    if (last) events.push({ extensionId, type, conversationId, data: receipt(last.id) })
+    if (last) events.push({ to: [extensionId], type, conversationId, receipt: receipt(last.id) })
   }
   return events
 }

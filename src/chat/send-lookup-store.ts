@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { numberArray } from '../db/number-array.ts'
 import type { ChatCaller, ChatMessage } from './chat.ts'
 import { type MessageRow, PREFIXED_MESSAGE, toMessage } from './message-row.ts'
 
@@ -7,6 +8,8 @@ interface Asked {
   caller: ChatCaller
   conversationId: string
   clientId: string
+  /** Numbers of extensions. */
+  mentions?: readonly string[] | undefined
 }
 export const keyOf = ({ conversationId, caller, clientId }: Asked): string =>
   `${conversationId} ${caller.extensionId} ${clientId}`
@@ -19,7 +22,14 @@ export interface Conversation {
   lastAt: number
   /** The database's own time: no node's clock puts a message before the one that it answers. */
   now: number
-  members: Map<number, { number: string; name: string }>
+  members: ReadonlySet<number>
+  /** Of them, those who say something and those who are mentioned. */
+  named: readonly Named[]
+}
+export interface Named {
+  extensionId: number
+  number: string
+  name: string
 }
 
 /** What has to be known before a message is stored. Within a transaction. */
@@ -48,28 +58,43 @@ async function lock(trx: Knex, items: readonly Asked[]): Promise<Map<string, Con
      FROM conversations WHERE id = ANY (?::uuid[]) AND tenant_id = ANY (?::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
     [ids, tenants],
   )
-  const members = await trx.raw<{ rows: MemberRow[] }>(
-    `SELECT p.conversation_id, p.extension_id, e.number, e.name, e.tenant_id
-     FROM participants p JOIN extensions e ON e.id = p.extension_id
-     WHERE p.conversation_id = ANY (?::uuid[]) AND p.left_at IS NULL`,
-    [rows.map(({ id }) => id)],
-  )
-  const byConversation = Map.groupBy(members.rows, ({ conversation_id }) => conversation_id)
+  const members = await findMembers(trx, rows, items)
   return new Map(
     rows.map((row) => [
       row.id,
       {
-        id: row.id,
-        lastSeq: row.last_seq,
-        lastAt: Math.ceil(Number(row.last_at ?? 0)),
-        now: Math.floor(Number(row.now)),
-        members: new Map(
-          // An extension is of one tenant, so a conversation's members are those of its own.
-          (byConversation.get(row.id) ?? [])
-            .filter(({ tenant_id }) => tenant_id === row.tenant_id)
-            .map(({ extension_id, number, name }) => [extension_id, { number, name }]),
-        ),
+        ...{ id: row.id, lastSeq: row.last_seq },
+        ...{ lastAt: Math.ceil(Number(row.last_at ?? 0)), now: Math.floor(Number(row.now)) },
+        ...(members.get(row.id) ?? { members: new Set<number>(), named: [] }),
       },
+    ]),
+  )
+}
+
+/** A row for each conversation, not for each of its people: there are many of them, and hardly anything of them is asked. */
+async function findMembers(
+  trx: Knex,
+  conversations: readonly ConversationRow[],
+  items: readonly Asked[],
+): Promise<Map<string, Pick<Conversation, 'members' | 'named'>>> {
+  const { rows } = await trx.raw<{ rows: MembersRow[] }>(
+    `SELECT c.id, string_agg(e.id::text, ',') AS members,
+       json_agg(json_build_object('extensionId', e.id, 'number', e.number, 'name', e.name))
+         FILTER (WHERE e.id = ANY (?::bigint[]) OR e.number = ANY (?::text[])) AS named
+     FROM conversations c
+     JOIN participants p ON p.conversation_id = c.id AND p.left_at IS NULL
+     JOIN extensions e ON e.id = p.extension_id AND e.tenant_id = c.tenant_id
+     WHERE c.id = ANY (?::uuid[]) GROUP BY c.id`,
+    [
+      numberArray([...new Set(items.map(({ caller }) => caller.extensionId))]),
+      [...new Set(items.flatMap(({ mentions }) => mentions ?? []))],
+      conversations.map(({ id }) => id),
+    ],
+  )
+  return new Map(
+    rows.map(({ id, members, named }) => [
+      id,
+      { members: new Set(members.split(',').map(Number)), named: named ?? [] },
     ]),
   )
 }
@@ -96,10 +121,8 @@ interface ConversationRow {
   last_at: string | number | null
   now: string | number
 }
-interface MemberRow {
-  conversation_id: string
-  extension_id: number
-  number: string
-  name: string
-  tenant_id: string
+interface MembersRow {
+  id: string
+  members: string
+  named: Named[] | null
 }

@@ -26,7 +26,7 @@ export function createSendMessage({ sendStore, chatNews, chatMessages }: SendMes
     async (items: NewMessage[]) => {
       const { sent, events } = await sendStore.send(items)
       const tenantOf = new Map(items.map(({ conversationId, caller }) => [conversationId, caller.tenantId]))
-      const byTenant = Map.groupBy(events, ({ conversationId }) => tenantOf.get(conversationId) ?? '')
+      const byTenant = Map.groupBy(events, ({ event }) => tenantOf.get(event.conversationId) ?? '')
       for (const [tenantId, own] of byTenant) void chatNews.tellEvents(tenantId, own)
       if (events.length > 0) void chatNews.nudge()
       return sent

@@ -3,7 +3,7 @@ import { newId } from '../lib/ids.ts'
 import type { ChatCaller, ChatMessage } from './chat.ts'
 import { createOutboxStore, STAGE } from './outbox-store.ts'
 import { type Conversation, createSendLookups, keyOf } from './send-lookup-store.ts'
-import { createUserEventStore, type NumberedEvent } from './user-event-store.ts'
+import { createUserEventStore, type ToldEvent } from './user-event-store.ts'
 
 export interface NewMessage {
   caller: ChatCaller
@@ -26,7 +26,7 @@ export type Sent =
 
 export interface SentBatch {
   sent: Sent[]
-  events: NumberedEvent[]
+  events: ToldEvent[]
 }
 
 /** What is said in one moment is committed together: conversations first, then participants, then the numbers of the events. */
@@ -77,9 +77,8 @@ function toNew(item: NewMessage, conversation: Conversation): ChatMessage {
   conversation.lastSeq += 1
   // Each a millisecond after the one before, so that a page "before this moment" leaves none out.
   conversation.lastAt = Math.max(conversation.now, conversation.lastAt + 1)
-  const sender = conversation.members.get(item.caller.extensionId)
-  const wanted = new Set(item.mentions)
-  const mentions = [...conversation.members].filter(([, { number }]) => wanted.has(number)).map(([id]) => id)
+  const sender = conversation.named.find(({ extensionId }) => extensionId === item.caller.extensionId)
+  const mentioned = conversation.named.filter(({ number }) => item.mentions?.includes(number))
   return {
     id: newId(),
     conversationId: conversation.id,
@@ -91,34 +90,30 @@ function toNew(item: NewMessage, conversation: Conversation): ChatMessage {
     kind: item.kind,
     content: item.content,
     ...(item.replyTo !== undefined && { replyTo: item.replyTo }),
-    mentions,
+    mentions: mentioned.map(({ extensionId }) => extensionId),
     createdAt: new Date(conversation.lastAt),
   }
 }
 
-async function store(trx: Knex, fresh: readonly Fresh[]): Promise<NumberedEvent[]> {
+async function store(trx: Knex, fresh: readonly Fresh[]): Promise<ToldEvent[]> {
   if (fresh.length === 0) return []
   const messages = fresh.map(({ message }) => message)
   await insertMessages(trx, messages)
   await moveConversations(trx, fresh)
   const at = new Date(Math.max(...messages.map(({ createdAt }) => createdAt.getTime())))
   const events = await createUserEventStore(trx).append(
-    fresh.flatMap(({ message, conversation }) =>
-      [...conversation.members.keys()].map((extensionId) => ({
-        ...{ extensionId, type: 'message.created' as const },
-        ...{ conversationId: conversation.id, messageId: message.id },
-      })),
-    ),
+    fresh.map(({ message, conversation }) => ({
+      ...{ to: [...conversation.members], type: 'message.created', conversationId: conversation.id, message },
+    })),
     at,
   )
-  const byMessage = Map.groupBy(events, ({ messageId }) => messageId)
   await createOutboxStore(trx).put(
-    fresh.map(({ message, tenantId }) => ({
+    fresh.map(({ message, tenantId }, index) => ({
       ...{ messageId: message.id, stage: STAGE.first, tenantId, conversationId: message.conversationId },
       dueAt: message.createdAt,
-      recipients: (byMessage.get(message.id) ?? [])
-        .filter(({ extensionId }) => extensionId !== message.senderId)
-        .map(({ extensionId, seq }) => ({ extensionId, eventSeq: seq })),
+      recipients: (events[index]?.recipients ?? []).filter(
+        ({ extensionId }) => extensionId !== message.senderId,
+      ),
     })),
   )
   return events

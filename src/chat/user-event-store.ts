@@ -1,17 +1,23 @@
 import type { Knex } from 'knex'
 import { nullableArray } from '../db/nullable-array.ts'
-import type { ChatEvent, ChatEventType, MemberData, ReceiptData } from './chat.ts'
+import { numberArray } from '../db/number-array.ts'
+import type { ChatEvent, ChatEventType, ChatMessage, MemberData, ReceiptData } from './chat.ts'
 import { type MessageRow, PREFIXED_MESSAGE, toMessage } from './message-row.ts'
 
-export interface NewEvent {
+/** Something that people are told. */
+export type NewEvent = Omit<ChatEvent, 'seq' | 'at'> & { to: readonly number[] }
+
+/** Who is told of something. */
+export interface Recipient {
   extensionId: number
-  type: ChatEventType
-  conversationId: string
-  messageId?: string
-  data?: ReceiptData | MemberData
+  /** The number that it has among his events. */
+  eventSeq: number
 }
-/** An event with the number that it has got. */
-export type NumberedEvent = NewEvent & { seq: number }
+/** Something that people were told; those who are gone are missing. */
+export interface ToldEvent {
+  event: Omit<ChatEvent, 'seq'>
+  recipients: readonly Recipient[]
+}
 
 /** Events of one extension, from one place on. */
 export interface EventPage {
@@ -38,31 +44,31 @@ const REACH = 5_000
 export function createUserEventStore(db: Knex) {
   return {
     /** Within a transaction. Events for an extension that is gone are left out. */
-    append: (events: readonly NewEvent[], at: Date): Promise<NumberedEvent[]> => append(db, events, at),
+    append: (events: readonly NewEvent[], at: Date): Promise<ToldEvent[]> => append(db, events, at),
 
     /** For many extensions at once; undefined for one that takes no part in chat. */
     async read(asked: readonly Since[]): Promise<(EventPage | undefined)[]> {
       const { rows } = await db.raw<{ rows: EventRow[] }>(
-        `SELECT a.place, u.sync_seq AS newest, u.floor_seq AS floor, e.seq, e.type, e.conversation_id AS event_conversation_id,
-           e.data, e.at, ${PREFIXED_MESSAGE}
+        `SELECT a.place, u.sync_seq AS newest, u.floor_seq AS floor, e.seq, e.type, e.conversation_id, e.message_id, e.data, e.at
          FROM unnest(?::bigint[], ?::bigint[], ?::int[]) WITH ORDINALITY AS a (extension_id, since, most, place)
          JOIN chat_users u ON u.extension_id = a.extension_id
          LEFT JOIN LATERAL (
            SELECT * FROM user_events WHERE extension_id = a.extension_id AND seq > a.since ORDER BY seq LIMIT a.most
          ) e ON true
-         LEFT JOIN messages m ON m.id = e.message_id
          ORDER BY a.place, e.seq`,
         [
-          asked.map(({ extensionId }) => extensionId),
-          asked.map(({ since }) => since),
-          asked.map(({ limit }) => limit),
+          numberArray(asked.map(({ extensionId }) => extensionId)),
+          numberArray(asked.map(({ since }) => since)),
+          numberArray(asked.map(({ limit }) => limit)),
         ],
       )
+      // One message is what many are told of, so it is not joined to each.
+      const messages = await messagesOf(db, rows)
       const pages = new Map<number, EventPage>()
       for (const row of rows) {
         const page = pages.get(row.place) ?? { events: [], newest: row.newest, floor: row.floor }
         pages.set(row.place, page)
-        if (row.seq !== null) page.events.push(toEvent(row, row.seq))
+        if (row.seq !== null) page.events.push(toEvent(row, row.seq, messages))
       }
       return asked.map((_, index) => pages.get(index + 1))
     },
@@ -126,11 +132,11 @@ export function createUserEventStore(db: Knex) {
 }
 export type UserEventStore = ReturnType<typeof createUserEventStore>
 
-async function append(trx: Knex, events: readonly NewEvent[], at: Date): Promise<NumberedEvent[]> {
-  if (events.length === 0) return []
+async function append(trx: Knex, events: readonly NewEvent[], at: Date): Promise<ToldEvent[]> {
   const counts = new Map<number, number>()
-  for (const { extensionId } of events) counts.set(extensionId, (counts.get(extensionId) ?? 0) + 1)
+  for (const { to } of events) for (const id of to) counts.set(id, (counts.get(id) ?? 0) + 1)
   const ids = [...counts.keys()]
+  if (ids.length === 0) return []
   const { rows } = await trx.raw<{ rows: { extension_id: number; last: number }[] }>(
     `WITH locked AS MATERIALIZED (
        SELECT extension_id FROM chat_users WHERE extension_id = ANY (?::bigint[]) ORDER BY extension_id FOR NO KEY UPDATE
@@ -140,49 +146,77 @@ async function append(trx: Knex, events: readonly NewEvent[], at: Date): Promise
      JOIN locked USING (extension_id)
      WHERE u.extension_id = n.extension_id
      RETURNING u.extension_id, u.sync_seq - n.count AS last`,
-    [ids, ids, [...counts.values()]],
+    [numberArray(ids), numberArray(ids), numberArray([...counts.values()])],
   )
   const last = new Map(rows.map((row) => [row.extension_id, row.last]))
-  const numbered = events.flatMap((event) => {
-    const before = last.get(event.extensionId)
-    if (before === undefined) return []
-    last.set(event.extensionId, before + 1)
-    return [{ ...event, seq: before + 1 }]
-  })
-  await trx.raw(
-    `INSERT INTO user_events (extension_id, seq, type, conversation_id, message_id, data, at)
-     SELECT *, ?::timestamptz FROM unnest(?::bigint[], ?::bigint[], ?::text[], ?::uuid[], ?::uuid[], ?::jsonb[])`,
-    [
-      at,
-      numbered.map(({ extensionId }) => extensionId),
-      numbered.map(({ seq }) => seq),
-      numbered.map(({ type }) => type),
-      numbered.map(({ conversationId }) => conversationId),
-      nullableArray(numbered.map(({ messageId }) => messageId)),
-      nullableArray(numbered.map(({ data }) => data && JSON.stringify(data))),
-    ],
-  )
-  return numbered
+  const told = events.map(({ to, ...event }) => ({
+    event: { ...event, at },
+    recipients: to.flatMap((extensionId) => {
+      const before = last.get(extensionId)
+      if (before === undefined) return []
+      last.set(extensionId, before + 1)
+      return { extensionId, eventSeq: before + 1 }
+    }),
+  }))
+  await insert(trx, told, at)
+  return told
 }
 
-type EventRow = {
+/** Whatever is the same for all who are told is sent to the database once. */
+async function insert(trx: Knex, told: readonly ToldEvent[], at: Date): Promise<void> {
+  const events = told.map(({ event }) => event)
+  const recipients = told.flatMap((each) => each.recipients)
+  await trx.raw(
+    `INSERT INTO user_events (extension_id, seq, type, conversation_id, message_id, data, at)
+     SELECT r.extension_id, r.seq, e.type, e.conversation_id, e.message_id, e.data, ?::timestamptz
+     FROM unnest(?::bigint[], ?::bigint[], ?::bigint[]) AS r (extension_id, seq, place)
+     JOIN unnest(?::text[], ?::uuid[], ?::uuid[], ?::jsonb[]) WITH ORDINALITY AS e (type, conversation_id, message_id, data, place)
+       USING (place)`,
+    [
+      at,
+      numberArray(recipients.map(({ extensionId }) => extensionId)),
+      numberArray(recipients.map(({ eventSeq }) => eventSeq)),
+      numberArray(told.flatMap((each, index) => each.recipients.map(() => index + 1))),
+      events.map(({ type }) => type),
+      events.map(({ conversationId }) => conversationId),
+      nullableArray(events.map(({ message }) => message?.id)),
+      nullableArray(events.map(({ receipt, member }) => jsonOf(receipt ?? member))),
+    ],
+  )
+}
+
+const jsonOf = (data: ReceiptData | MemberData | undefined) => data && JSON.stringify(data)
+
+interface EventRow {
   place: number
   newest: number
   floor: number
   seq: number | null
   type: ChatEventType
-  event_conversation_id: string
+  conversation_id: string
+  message_id: string | null
   data: unknown
   at: Date
-} & MessageRow
+}
 
-function toEvent(row: EventRow, seq: number): ChatEvent {
-  const event = { seq, type: row.type, conversationId: row.event_conversation_id, at: row.at }
+async function messagesOf(db: Knex, rows: readonly EventRow[]): Promise<Map<string, ChatMessage>> {
+  const ids = new Set(rows.flatMap(({ message_id: id }) => id ?? []))
+  if (ids.size === 0) return new Map()
+  const found = await db.raw<{ rows: MessageRow[] }>(
+    `SELECT ${PREFIXED_MESSAGE} FROM messages m WHERE m.id = ANY (?::uuid[])`,
+    [[...ids]],
+  )
+  return new Map(found.rows.map((row) => [String(row.id), toMessage(row)]))
+}
+
+function toEvent(row: EventRow, seq: number, messages: ReadonlyMap<string, ChatMessage>): ChatEvent {
+  const event = { seq, type: row.type, conversationId: row.conversation_id, at: row.at }
   if (row.type === 'message.delivered' || row.type === 'message.read') {
     return { ...event, receipt: row.data as ReceiptData }
   }
   if (row.type === 'participant.joined' || row.type === 'participant.left') {
     return { ...event, member: row.data as MemberData }
   }
-  return row.id === null ? event : { ...event, message: toMessage(row) }
+  const message = messages.get(row.message_id ?? '')
+  return message ? { ...event, message } : event
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Knex } from 'knex'
 import { createChatUserStore } from '../../src/chat/chat-user-store.ts'
-import { createUserEventStore } from '../../src/chat/user-event-store.ts'
+import { createUserEventStore, type Recipient } from '../../src/chat/user-event-store.ts'
 import { openDatabase } from '../../src/db/database.ts'
 import { createExtensionStore } from '../../src/devices/extension-store.ts'
 import { newId } from '../../src/lib/ids.ts'
@@ -56,15 +56,17 @@ const flush = () => new Promise((resolve) => setImmediate(resolve))
 function startWriter(db: Knex, ids: readonly number[], { users, ends }: Writer, conversationId: string) {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   let passed = 0
-  const appended: { extensionId: number; seq: number }[] = []
+  const appended: Recipient[] = []
   class Undone extends Error {}
   const done = db
     .transaction(async (trx) => {
       await gates[0]?.promise
-      const events = users.map((user) => ({
-        ...{ extensionId: ids[user] ?? 0, type: 'conversation.updated' as const, conversationId },
-      }))
-      appended.push(...(await createUserEventStore(trx).append(events, new Date())))
+      const to = users.map((user) => ids[user] ?? 0)
+      const [told] = await createUserEventStore(trx).append(
+        [{ to, type: 'conversation.updated', conversationId }],
+        new Date(),
+      )
+      appended.push(...(told?.recipients ?? []))
       await gates[1]?.promise
       if (ends === 'rollback') throw new Undone()
     })
@@ -118,7 +120,9 @@ test('whoever goes on from the last number he has seen misses nothing, however t
       const written = (await Promise.all(running.map(({ done }) => done))).flat()
       for (const { look, seen, extensionId } of readers) {
         await look()
-        const own = written.filter((event) => event.extensionId === extensionId).map(({ seq }) => seq)
+        const own = written
+          .filter((event) => event.extensionId === extensionId)
+          .map(({ eventSeq }) => eventSeq)
         expect(seen).toEqual(own.sort((a, b) => a - b))
         // What was undone has left no hole either.
         expect(seen).toEqual(seen.map((_, index) => index + 1))
@@ -135,7 +139,7 @@ test('what is forgotten leaves a floor, and everything above it', async () => {
   const append = (at: Date) =>
     world.db.transaction((trx) =>
       createUserEventStore(trx).append(
-        [{ extensionId: first, type: 'conversation.updated', conversationId: newId() }],
+        [{ to: [first], type: 'conversation.updated', conversationId: newId() }],
         at,
       ),
     )
