@@ -20,6 +20,8 @@ export interface ChatNews {
   presence?: { extensionId: number; number: string; status: 'online' | 'offline' }
 }
 
+type OwnListener = (tenantId: string, events: readonly ToldEvent[]) => void
+
 /** The message matters, not the key. */
 const KEPT_MS = MINUTE
 /** A message this long would not be carried; whoever hears of it looks for himself. */
@@ -35,12 +37,15 @@ export function createChatNews(signals: Pick<Signals, 'put' | 'subscribe'>, onEr
       .put({ key: channel, value, ttlMs: KEPT_MS, channel })
       .catch((error: unknown) => onError(toError(error)))
 
+  const own = new Set<OwnListener>()
+
   return {
     /** Never rejects: what is told here is known to the database, or is of the moment. */
     tell: (tenantId: string, news: ChatNews): Promise<void> => say(channelOf(tenantId), JSON.stringify(news)),
 
     /** Events were committed. Never rejects. */
     async tellEvents(tenantId: string, events: readonly ToldEvent[]): Promise<void> {
+      for (const listener of own) listener(tenantId, events)
       const newest = new Map<number, number>()
       for (const { recipients } of events) {
         for (const { extensionId, eventSeq } of recipients)
@@ -51,6 +56,9 @@ export function createChatNews(signals: Pick<Signals, 'put' | 'subscribe'>, onEr
         await say(channelOf(tenantId), JSON.stringify({ events: all.slice(from, from + MOST_EVENTS) }))
       }
     },
+
+    /** Told at once of what this very process has committed, and has at hand. */
+    followOwn: (listener: OwnListener): void => void own.add(listener),
 
     /** `undefined`: something happened that was too long to be told. */
     follow: (tenantId: string, listener: (news: ChatNews | undefined) => void): Subscription =>

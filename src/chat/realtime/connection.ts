@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import type { AppTokenHolder } from '../../http/app-caller.ts'
+import type { ChatEvent } from '../chat.ts'
 
 /** Frames that a client may send at once; 50 more in each second. Nobody types, reads or acknowledges faster. */
 export const BURST = 100
@@ -21,6 +22,8 @@ export interface Connection {
   start: number
   /** The number of the newest event that is known of. */
   known: number
+  /** Some of the events that are to be sent, one after the other without a gap: they need not be read. */
+  atHand: ChatEvent[] | undefined
   /** Nothing is sent yet: the client may still say from where on. */
   isHeld: boolean
   isReading: boolean
@@ -63,6 +66,7 @@ export const newConnection = (ws: WebSocket, holder: AppTokenHolder, now: number
   cursor: 0,
   start: 0,
   known: 0,
+  atHand: undefined,
   isHeld: true,
   isReading: false,
   mustRead: false,

@@ -1,40 +1,36 @@
-import { toError } from '../../lib/error.ts'
-import type { Metrics } from '../../observability/metrics.ts'
 import type { ChatEvent } from '../chat.ts'
 import type { SyncCursors } from '../sync-cursor.ts'
-import type { EventPage, Since, UserEventStore } from '../user-event-store.ts'
+import type { EventPage } from '../user-event-store.ts'
+import { hasNextAtHand, keepAtHand } from './at-hand.ts'
 import type { Connection } from './connection.ts'
+import { createEventReads, type EventReadsDeps } from './event-reads.ts'
 import { createEventTexts } from './server-frames.ts'
 import type { SocketWriter } from './socket-writer.ts'
 
-/** Events that one socket is sent in one go: the others get their turn in between. */
-const PAGE = 200
-/** Rows of one look at the database, and looks at the same time. */
-const MOST_ROWS = 5_000
-const PARALLEL = 2
-
+/** Events that are sent before whoever else waits for the processor gets it: some milliseconds. */
+const MOST_AT_ONCE = 500
 /** Of somebody who takes no part in chat yet. */
 const NOTHING: EventPage = { events: [], newest: 0, floor: 0 }
 
-export interface EventStreamDeps {
-  userEvents: Pick<UserEventStore, 'read'>
+export interface EventStreamDeps extends EventReadsDeps {
   syncCursors: SyncCursors
   writer: SocketWriter
-  metrics: Pick<Metrics, 'catchUpReads'>
-  onError: (error: Error) => void
 }
 
 /**
  * Brings each socket what its extension has to be told: every event once, in the order of their numbers. A hint only says up to where
- * there is something; what is sent is read from where the socket stands, so it does not matter which hints come, or whether any do.
+ * there is something; what is sent is read from where the socket stands, so it does not matter which hints come, or whether any do. What
+ * this process has committed itself need not be read, as long as it is the very next for the socket.
  */
-export function createEventStream({ userEvents, syncCursors, writer, metrics, onError }: EventStreamDeps) {
+export function createEventStream(deps: EventStreamDeps) {
+  const { syncCursors, writer } = deps
+  const textOf = createEventTexts(syncCursors)
+  /** Those whose next events are at hand, and those for whom they have to be read. */
+  const ready = new Set<Connection>()
   const due = new Set<Connection>()
-  let reading = 0
-  let isScheduled = false
 
-  const send =
-    (connection: Connection, textOf: ReturnType<typeof createEventTexts>) =>
+  const sendTo =
+    (connection: Connection) =>
     (event: ChatEvent | 'reset'): void => {
       if (event === 'reset') writer.say(connection, 'reset', {})
       else writer.event(connection, event.type, textOf(connection.holder, event), () => consider(connection))
@@ -44,50 +40,53 @@ export function createEventStream({ userEvents, syncCursors, writer, metrics, on
     const { isOpen, isHeld, isReading, pausedAt, mustRead, known, cursor } = connection
     if (!isOpen || isHeld || isReading || pausedAt !== undefined) return
     if (!mustRead && known <= cursor) return
-    due.add(connection)
+    const [to, from] = !mustRead && hasNextAtHand(connection) ? [ready, due] : [due, ready]
+    from.delete(connection)
+    to.add(connection)
     schedule()
   }
 
-  const schedule = (): void => {
-    if (isScheduled || reading >= PARALLEL || due.size === 0) return
-    isScheduled = true
-    setImmediate(() => {
-      isScheduled = false
-      void readSome()
-    })
-  }
+  const schedule = createSoon(() => {
+    sendReady()
+    reads.begin()
+  })
 
-  const readSome = async (): Promise<void> => {
-    const asked = takeDue(due)
-    if (asked.length === 0) return
-    reading += 1
-    schedule()
-    metrics.catchUpReads.inc()
-    const pages = await userEvents
-      .read(asked.map(({ since }) => since))
-      .catch((error: unknown) => onError(toError(error)))
-    reading -= 1
-    const textOf = createEventTexts(syncCursors)
-    asked.forEach(({ since, connections }, index) => {
-      for (const connection of connections) {
-        connection.isReading = false
-        if (pages) {
-          deliver(connection, since.since, pages[index], send(connection, textOf))
-          consider(connection)
-        } else {
-          // Whoever looks for what was missed considers it again: at once would only add to what ails the database.
-          connection.known = Math.max(connection.known, since.since + since.limit)
-        }
+  const sendReady = (): void => {
+    let sent = 0
+    for (const connection of ready) {
+      if (sent >= MOST_AT_ONCE) {
+        schedule()
+        return
       }
-    })
-    schedule()
+      ready.delete(connection)
+      const { atHand = [] } = connection
+      connection.atHand = undefined
+      sent += atHand.length
+      sendAll(connection, atHand, sendTo(connection))
+      consider(connection)
+    }
   }
+
+  const reads = createEventReads(deps, due, {
+    onRead(connection, since, page) {
+      deliver(connection, since, page, sendTo(connection))
+      consider(connection)
+    },
+    onMore: schedule,
+  })
 
   return {
     /** There are events up to this one. */
     hear(connection: Connection, seq: number): void {
       if (seq <= connection.known) return
       connection.known = seq
+      consider(connection)
+    },
+
+    /** There is this one, and here it is. */
+    offer(connection: Connection, event: ChatEvent): void {
+      keepAtHand(connection, event)
+      connection.known = Math.max(connection.known, event.seq)
       consider(connection)
     },
 
@@ -131,42 +130,31 @@ function deliver(
     connection.start = newest
     return
   }
-  for (const event of events) {
-    if (!connection.isOpen || connection.pausedAt !== undefined) break
-    connection.cursor = event.seq
-    send(event)
-  }
+  sendAll(connection, events, send)
   connection.known = Math.max(connection.known, newest)
 }
 
-interface Asked {
-  since: Since
-  connections: Connection[]
+function sendAll(
+  connection: Connection,
+  events: readonly ChatEvent[],
+  send: (event: ChatEvent) => void,
+): void {
+  for (const event of events) {
+    if (!connection.isOpen || connection.pausedAt !== undefined) return
+    connection.cursor = event.seq
+    send(event)
+  }
 }
 
-/** The phones of one extension mostly stand at the same place, and then share what is read. */
-function takeDue(due: Set<Connection>): Asked[] {
-  const asked = new Map<string, Asked>()
-  let rows = 0
-  for (const connection of due) {
-    if (rows >= MOST_ROWS) break
-    due.delete(connection)
-    if (!connection.isOpen) continue
-    const { holder, cursor, known, mustRead } = connection
-    const limit = mustRead ? PAGE : Math.min(PAGE, known - cursor)
-    const key = `${holder.extensionId} ${cursor}`
-    const same = asked.get(key) ?? {
-      since: { extensionId: holder.extensionId, since: cursor, limit: 0 },
-      connections: [],
-    }
-    asked.set(key, same)
-    rows += Math.max(0, limit - same.since.limit)
-    same.since.limit = Math.max(same.since.limit, limit)
-    same.connections.push(connection)
-    connection.isReading = true
-    connection.mustRead = false
-    // It is seen in what is read; what is heard from now on is more.
-    connection.known = cursor
+/** Does it in a turn of its own, once for all who ask for it before. */
+function createSoon(work: () => void): () => void {
+  let isScheduled = false
+  return () => {
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(() => {
+      isScheduled = false
+      work()
+    })
   }
-  return [...asked.values()]
 }

@@ -1,6 +1,7 @@
 import { toError } from '../../lib/error.ts'
 import type { ExtensionNews, ExtensionNewsBus } from '../../signals/extension-news.ts'
 import type { Subscription } from '../../signals/signals.ts'
+import type { ChatEvent } from '../chat.ts'
 import type { ChatNews, ChatNewsBus } from '../chat-news.ts'
 import type { Connection } from './connection.ts'
 
@@ -8,6 +9,8 @@ import type { Connection } from './connection.ts'
 export interface HubListeners {
   /** There are events of the extension up to this one. */
   onEvents(connections: Iterable<Connection>, seq: number): void
+  /** This is one of them. */
+  onEvent(connections: Iterable<Connection>, event: ChatEvent): void
   onTyping(connections: Iterable<Connection>, news: NonNullable<ChatNews['typing']>, tenantId: string): void
   onPresence(news: NonNullable<ChatNews['presence']>): void
   onCall(connections: Iterable<Connection>, news: ExtensionNews): void
@@ -50,6 +53,17 @@ export function createHub({ chatNews, extensionNews, onError }: HubDeps, listene
       }
     }
   }
+
+  chatNews.followOwn((tenantId, events) => {
+    const people = tenants.get(tenantId)?.people
+    if (!people) return
+    for (const { event, recipients } of events) {
+      for (const { extensionId, eventSeq: seq } of recipients) {
+        const own = people.get(extensionId)
+        if (own) listeners.onEvent(own, { seq, ...event })
+      }
+    }
+  })
 
   const hearCall = (people: People, news: ExtensionNews): void => {
     for (const own of people.values()) {

@@ -141,6 +141,9 @@ const listenersOf = ({
   onEvents(connections, seq) {
     for (const connection of connections) stream.hear(connection, seq)
   },
+  onEvent(connections, event) {
+    for (const connection of connections) stream.offer(connection, event)
+  },
   onTyping(connections, news, tenantId) {
     const text = typingFrame(tenantId, news)
     for (const connection of connections) writer.mention(connection, 'typing', text)

@@ -37,19 +37,20 @@ function payloadOf(tenantId: string, event: ChatEvent): object {
 }
 
 /**
- * Events of one look at the database, as text. A message goes to many people at once and looks the same to all of them, save for the
- * number that it has among the events of each; so it is described once.
+ * Events as text. A message goes to many people at once and looks the same to all of them, save for the number that it has among the
+ * events of each; so it is described once.
  */
 export function createEventTexts(cursors: SyncCursors) {
-  const bodies = new Map<string, string>()
+  const bodies = new WeakMap<ChatMessage, Map<string, string>>()
+  const make = (tenantId: string, event: ChatEvent): string =>
+    `"type":${JSON.stringify(event.type)},"payload":${JSON.stringify(payloadOf(tenantId, event))}`
   const bodyOf = (tenantId: string, event: ChatEvent): string => {
     const { type, message } = event
-    const make = () =>
-      `"type":${JSON.stringify(type)},"payload":${JSON.stringify(payloadOf(tenantId, event))}`
-    if (!message) return make()
-    const key = `${type} ${message.id}`
-    const known = bodies.get(key) ?? make()
-    bodies.set(key, known)
+    if (!message) return make(tenantId, event)
+    const byType = bodies.get(message) ?? new Map<string, string>()
+    bodies.set(message, byType)
+    const known = byType.get(type) ?? make(tenantId, event)
+    byType.set(type, known)
     return known
   }
   return ({ tenantId, extensionId }: { tenantId: string; extensionId: number }, event: ChatEvent): string =>
