@@ -7,6 +7,8 @@ import type { NewMessage, SendStore, Sent } from './send-store.ts'
 
 /** What is said in one moment is committed together; the size bounds what one commit has to write for a large group. */
 const BATCH = 50
+/** Transactions at the same time. */
+const LANES = 4
 
 export interface SendMessageDeps {
   sendStore: SendStore
@@ -22,20 +24,21 @@ export interface SendMessageDeps {
  * @throws `unknown_conversation`, `client_id_reused`, `invalid_request` for a `replyTo` of another conversation, `rate_limited`
  */
 export function createSendMessage({ sendStore, chatNews, chatMessages }: SendMessageDeps) {
-  const sends = createBatcher(
-    async (items: NewMessage[]) => {
-      const { sent, events } = await sendStore.send(items)
-      const tenantOf = new Map(items.map(({ conversationId, caller }) => [conversationId, caller.tenantId]))
-      const byTenant = Map.groupBy(events, ({ event }) => tenantOf.get(event.conversationId) ?? '')
-      for (const [tenantId, own] of byTenant) void chatNews.tellEvents(tenantId, own)
-      if (events.length > 0) void chatNews.nudge()
-      return sent
-    },
-    { size: BATCH, parallel: 4 },
-  )
+  const send = async (items: NewMessage[]): Promise<Sent[]> => {
+    const { sent, events } = await sendStore.send(items)
+    const tenantOf = new Map(items.map(({ conversationId, caller }) => [conversationId, caller.tenantId]))
+    const byTenant = Map.groupBy(events, ({ event }) => tenantOf.get(event.conversationId) ?? '')
+    for (const [tenantId, own] of byTenant) void chatNews.tellEvents(tenantId, own)
+    if (events.length > 0) void chatNews.nudge()
+    return sent
+  }
+  const lanes = Array.from({ length: LANES }, () => createBatcher(send, { size: BATCH, parallel: 1 }))
+  // Two transactions of one conversation would only wait for each other. The end of a UUID of any version is random.
+  const laneOf = ({ conversationId }: NewMessage) =>
+    lanes[Number.parseInt(conversationId.slice(-4), 16) % LANES] as (typeof lanes)[number]
   return async (item: NewMessage): Promise<{ message: ChatMessage; isNew: boolean }> => {
     await chatMessages.take(item.caller.tenantId, item.caller.extension)
-    const sent = await sends.add(item)
+    const sent = await laneOf(item).add(item)
     if (sent.is !== 'new') chatMessages.giveBack(item.caller.tenantId, item.caller.extension)
     return judge(sent)
   }
