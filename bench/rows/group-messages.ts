@@ -6,7 +6,7 @@ import type { Row } from './measurement.ts'
 
 const GROUPS = 20
 const GROUP = 50
-const TALKERS = 2
+const TALKERS = 10
 
 /** Row k: people who talk in groups. Without a worker: who is pushed what is decided elsewhere, and later. */
 export const groupMessages: Row = async (stack, { quick }, run) => {
