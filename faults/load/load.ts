@@ -35,6 +35,8 @@ const REPEATED = 0.1
 /** Who was told to come back does so this often, longer than any fault, and less and less often: a storm of them is another fault. */
 const MAX_TRIES = 20
 const LONGEST_PAUSE = 16
+/** Between the first calls. */
+const MEET_MS = 50
 
 export async function openLoad(options: LoadOptions): Promise<Load & AsyncDisposable> {
   const { random, urls, callsPerSecond, messagesPerSecond } = options
@@ -55,12 +57,22 @@ export async function openLoad(options: LoadOptions): Promise<Load & AsyncDispos
     if (isRepeated) await asker.again(item, url)
   }
 
+  /** Each phone once at each API: by that an API knows it when the database is away. */
+  const meet = async (): Promise<void> => {
+    for (const url of urls) {
+      for (const phone of phones) {
+        void asker.ask(callTo(dice.calls, phone), url)
+        // How programs that have started this moment take a burst is not what is looked at here.
+        await delay(MEET_MS)
+      }
+    }
+  }
+
   return {
     items: asker.items,
     answers: asker.answers,
     begin() {
-      // Each phone once at each API: by that an API knows it when the database is away.
-      for (const url of urls) for (const phone of phones) void asker.ask(callTo(dice.calls, phone), url)
+      asker.track(meet())
       paces.push(startPace(callsPerSecond, random.fork(), call))
       paces.push(startPace(messagesPerSecond, random.fork(), () => asker.track(message())))
     },
