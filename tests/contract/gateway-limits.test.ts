@@ -148,7 +148,8 @@ describe.each(BACKENDS)('limits of pushes on %s', (backend) => {
     for (let i = 0; i < 15; i += 1) {
       expect((await message({}, i % 2)).headers.get('x-license-warning')).toBeNull()
     }
-    const before = await metric('wakeline_quota_warnings_total{lane="messages"}')
+    const warnings = () => metric('wakeline_quota_warnings_total{lane="messages"}')
+    const before = await warnings()
     const warned = await times(4, (i) => message({}, i % 2))
     for (const { headers } of warned) {
       expect(headers.get('x-license-warning')).toMatch(/^QUOTA_80; lane=messages; used=1[6-9]; limit=20$/)
@@ -160,7 +161,9 @@ describe.each(BACKENDS)('limits of pushes on %s', (backend) => {
       gateway.context.db('license_events').where({ license_id: licenseId, action: 'quota_warning' })
     await until(async () => (await recorded()).length > 0, { description: 'the audit has it' })
     expect(await recorded()).toHaveLength(1)
-    expect((await metric('wakeline_quota_warnings_total{lane="messages"}')) - before).toBe(1)
+    // Counted after the owner was told.
+    await until(async () => (await warnings()) > before, { description: 'the warning is counted' })
+    expect((await warnings()) - before).toBe(1)
     const [event] = receiver.received.map(({ body }) => JSON.parse(body))
     expect(event).toMatchObject({
       type: 'license.quota_warning',

@@ -222,13 +222,17 @@ describe.each(BACKENDS)('POST /v1/push on %s', (backend) => {
   test('stops trying when the call is over', async () => {
     const push_token = fcmToken()
     gateway.simulators.fcm.behaves(push_token, { status: 503, errorCode: 'UNAVAILABLE' })
-    const answer = await send(whole({ push_token, push_platform: 'fcm', ttl: 1 }))
+    const answer = await send(whole({ push_token, push_platform: 'fcm', ttl: 3 }))
     expect(answer.status).toBe(502)
     expect(answer.json.status).toBe('failed')
     expect(answer.json.attempts).toBeGreaterThan(1)
-    const [row] = await gateway.context.db('push_logs').where({ id: answer.json.push_id })
+    // It is written after the answer.
+    const row = await until(
+      () => gateway.context.db('push_logs').first('*').where({ id: answer.json.push_id }),
+      { description: 'the row is there' },
+    )
     const { received } = gateway.simulators.fcm
-    expect(received.filter(({ at }) => at > row.expires_at.getTime() + 100)).toEqual([])
+    expect(received.filter(({ at }) => at > row.expires_at.getTime() + 1_000)).toEqual([])
   })
 
   test('with Prefer: respond-async answers 202 at once, and tells the outcome later', async () => {
@@ -293,7 +297,8 @@ describe.each(BACKENDS)('POST /v1/push on %s', (backend) => {
       const second = await send(body, headers)
       expect(second.status).toBe(first.status)
       expect({ ...second.json, request_id: '' }).toEqual({ ...first.json, request_id: '' })
-      expect(performance.now() - begin).toBeLessThan(4_000)
+      // Whoever waits for an outcome does so for 8 s.
+      expect(performance.now() - begin).toBeLessThan(7_000)
       expect(gateway.simulators.apns.received.filter(({ token }) => token === body.push_token)).toHaveLength(
         1,
       )

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { SIP_PASSWORD } from '../support/app-login.ts'
+import { until } from '../support/conditions.ts'
 import { installFlowpbxApp } from '../support/flowpbx-app.ts'
 import { givenPbx } from '../support/flowpbx-people.ts'
 import { apnsToken, BACKENDS, callId, startTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -88,6 +89,7 @@ describe.each(BACKENDS)('a day of an unmodified app on %s', (backend) => {
     // A call wakes the phone; with DND it does not.
     const rings = () => gateway.simulators.apns.received.filter(({ token }) => token === pushToken).length
     expect((await gateway.call('1001', { wait: 1 })).json.data.outcome).toBe('timeout')
+    await until(() => rings() > 0, { description: 'the phone was rung' })
     expect(rings()).toBe(1)
     expect((await app.setDnd(true)).dnd).toBe(true)
     expect((await gateway.call('1001', { wait: 1 })).json.data.outcome).toBe('dnd')
@@ -100,6 +102,7 @@ describe.each(BACKENDS)('a day of an unmodified app on %s', (backend) => {
     await app.sendPushToken(pushToken, 'apns')
     expect((await gateway.call('1001', { wait: 1 })).json.data.outcome).toBe('no_device')
     expect((await gateway.call('1002', { wait: 1 })).json.data.outcome).toBe('timeout')
+    await until(() => rings() > 1, { description: 'the phone was rung again' })
     expect(rings()).toBe(2)
     // What is not hers is not there, and she stays logged in.
     await expect(app.markRead(id)).rejects.toThrow('404 voicemail message not found')

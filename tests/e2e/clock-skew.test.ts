@@ -18,14 +18,14 @@ const skewOf = ({ context }: TestGateway) =>
 
 describe.each(BACKENDS)('the clock of a host, on %s', (backend) => {
   test.each([
-    ['ahead', 2_000],
-    ['behind', -2_000],
+    ['ahead', 10_000],
+    ['behind', -10_000],
   ])('that is %s of the database by too much is told of', async (_, ms) => {
     const { lines, logger } = recordedLogger('error')
     await using gateway = await startTestGateway({ backend, logger, clock: aheadBy(ms) })
     const skew = await skewOf(gateway)
     // Both are of one machine; what is left is the time of the question.
-    expect(Math.abs(skew - ms / 1_000)).toBeLessThan(0.5)
+    expect(Math.abs(skew - ms / 1_000)).toBeLessThan(2)
     const [told] = lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'clock.skew')
     expect(told).toMatchObject({ level: 'error', skew_seconds: Number(skew.toFixed(3)) })
   })
@@ -33,7 +33,7 @@ describe.each(BACKENDS)('the clock of a host, on %s', (backend) => {
   test('that agrees is measured, and nobody is told', async () => {
     const { lines, logger } = recordedLogger('error')
     await using gateway = await startTestGateway({ backend, logger })
-    expect(Math.abs(await skewOf(gateway))).toBeLessThan(0.5)
+    expect(Math.abs(await skewOf(gateway))).toBeLessThan(2)
     expect(lines).toEqual([])
   })
 })

@@ -29,7 +29,8 @@ describe.each(BACKENDS)('the demo against a cluster on %s', (backend) => {
     expect(report.calls.map(({ outcome }: { outcome: string }) => outcome)).toEqual(OUTCOMES)
     const [, timeout, dead] = report.calls
     expect(timeout.held_ms).toBeGreaterThanOrEqual(4_998)
-    expect(dead.held_ms).toBeLessThan(3_000)
+    // The hold would have lasted 5 s.
+    expect(dead.held_ms).toBeLessThan(4_900)
     expect(dead.verdict).toMatch(/UNREGISTERED.*no_device/)
     expect(simulators.apns.received).toHaveLength(2)
     expect(simulators.fcm.received).toHaveLength(2)
@@ -111,7 +112,7 @@ describe('the demo', () => {
       expect({ code, ok: report.ok }).toEqual({ code: 0, ok: true })
       expect(text).toContain(`API           ${report.url}\n`)
     }
-  })
+  }, 120_000)
 
   test('fails when a phone does not come that should', async () => {
     await using gateway = await startTestGateway({ backend: 'postgres' })

@@ -71,9 +71,9 @@ describe('npm start on a bare directory', () => {
 
   test('brings a phone of each kind', async () => {
     const [call = ''] = commandsOf(text)
-    const to = (extension: string) =>
-      shell(call.replace('"1001"', `"${extension}"`).replace('wait=5', 'wait=1'))
-    expect(await to('1002')).toMatchObject({ outcome: 'timeout', pushes: [{ status: 'delivered' }] })
+    const to = (extension: string, wait = 5) =>
+      shell(call.replace('"1001"', `"${extension}"`).replace('wait=5', `wait=${wait}`))
+    expect(await to('1002', 3)).toMatchObject({ outcome: 'timeout', pushes: [{ status: 'delivered' }] })
     expect(await to('1003')).toMatchObject({ outcome: 'unreachable', pushes: [{ status: 'token_dead' }] })
     expect(await to('1004')).toMatchObject({ outcome: 'registered' })
   })
@@ -134,7 +134,7 @@ describe('stopping npm start', () => {
     })
     expect(await kept.json()).toMatchObject({ data: { push_id: pushId, status: 'delivered' } })
     expect(await stop(second, 'SIGTERM')).toMatchObject({ code: 0, signal: null })
-  })
+  }, 120_000)
 
   test('a held call is answered first', async () => {
     await using temporary = await temporaryDirectory()
@@ -238,7 +238,7 @@ describe('npm start with an environment', () => {
     }
     expect(new Set(keys).size).toBe(2)
     expect(existsSync(join(temporary.path, 'pgdata'))).toBe(false)
-  })
+  }, 120_000)
 
   test('a database that is not there is told in one sentence without its password', async () => {
     await using temporary = await temporaryDirectory()

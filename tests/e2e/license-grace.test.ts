@@ -180,4 +180,5 @@ test.concurrent.each(OUTAGES)(
     }
     await until(async () => (await status()).status === 200, { description: 'the database is back' })
   },
+  180_000,
 )

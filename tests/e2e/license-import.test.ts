@@ -107,7 +107,7 @@ test('an import that is killed is finished by the next one', async () => {
   await query(
     flowpbx.url,
     `INSERT INTO push_logs (license_key, platform, call_id, success, created_at)
-     SELECT '${ALPHA}', 'fcm', 'call-' || n, true, now() - (n % 9) * interval '1 day' FROM generate_series(1, 30000) AS n`,
+     SELECT '${ALPHA}', 'fcm', 'call-' || n, true, now() - (n % 9) * interval '1 day' FROM generate_series(1, 100000) AS n`,
   )
   const env = environment(database.url)
   const written = async () => {
@@ -119,11 +119,11 @@ test('an import that is killed is finished by the next one', async () => {
   program.kill('SIGKILL')
   expect((await program.exited).signal).toBe('SIGKILL')
   const before = await written()
-  expect(before).toBeLessThan(30_005)
+  expect(before).toBeLessThan(100_005)
   const { code, stdout } = await run(env, '--dsn', flowpbx.url, '--json')
   expect(code).toBe(0)
-  expect(JSON.parse(stdout).push_logs).toMatchObject({ created: 30_005 - before, already_there: before })
-  expect(await written()).toBe(30_005)
+  expect(JSON.parse(stdout).push_logs).toMatchObject({ created: 100_005 - before, already_there: before })
+  expect(await written()).toBe(100_005)
 }, 120_000)
 
 test('what cannot be done is told in one sentence, without the password', async () => {

@@ -224,7 +224,7 @@ test('with the queue away a message is accepted all the same, and delivered when
   const begin = performance.now()
   const answer = await gateway.message({ push_token: token })
   expect(answer.status).toBe(202)
-  expect(performance.now() - begin).toBeLessThan(1_500)
+  expect(performance.now() - begin).toBeLessThan(5_000)
   // Empty: nothing of what the old one knew is left.
   const again = await startRedisServer({ port: redis.port })
   expect(await gateway.ended(answer.json.data.push_id, 25_000)).toMatchObject({ delivered: true })

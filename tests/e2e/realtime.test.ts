@@ -174,6 +174,8 @@ test.each(BACKENDS)('a node takes no more sockets than it can hold (%s)', async 
   const refused = await refusedSocket(gateway.url, ada)
   expect(refused).toMatchObject({ status: 503, json: { code: 'sockets_unavailable' } })
   await sockets[0]?.close()
+  const held = async () => (await gateway.context.metrics.sockets.get()).values[0]?.value
+  await until(async () => (await held()) === 1, { description: 'the node knows that it has gone' })
   const next = await connectSocket(gateway.url, ada)
   await next.next('ready')
   await Promise.all([...sockets, next].map((socket) => socket.close()))

@@ -13,10 +13,15 @@ const age = async ({ context: { db } }: TestGateway, ms: number) => {
   await db.raw(`UPDATE device_tokens SET registered_at = registered_at - ? * interval '1 ms'`, [ms])
   await db.raw(`UPDATE token_verdicts SET first_at = first_at - ? * interval '1 ms'`, [ms])
 }
-const closed = (gateway: TestGateway) =>
-  until(async () => (await gateway.pushLog()).every((row) => row.closed_at), {
-    description: 'all rows are closed',
-  })
+/** The rows of so many pushes, which are written after whoever waits for the end was told. */
+const closed = (gateway: TestGateway, count: number) =>
+  until(
+    async () => {
+      const rows = await gateway.pushLog()
+      return rows.length >= count && rows.every((row) => row.closed_at) ? rows : undefined
+    },
+    { description: `${count} rows are closed` },
+  )
 const arrivals = (gateway: TestGateway, token: string) => ({
   production: gateway.simulators.apns.received.filter((push) => push.token === token).length,
   sandbox: gateway.simulators.apnsSandbox.received.filter((push) => push.token === token).length,
@@ -75,14 +80,14 @@ describe.each(BACKENDS)('the life of a token on %s', (backend) => {
     expect(await invalidTokens(gateway)).toMatchObject([{ state: 'quarantined', times: 2 }])
     // The other gateway has said its word.
     expect(arrivals(gateway, phone.token)).toEqual({ production: 2, sandbox: 1 })
-    await closed(gateway)
+    await closed(gateway, 3)
     await gateway.context.db('push_logs').where({ state: 'delivered' }).del()
     await age(gateway, 6 * MINUTE)
     expect(await call()).toBe('BadDeviceToken')
     expect(await invalidTokens(gateway)).toMatchObject([{ state: 'quarantined', times: 3 }])
 
     await gateway.push()
-    await closed(gateway)
+    await closed(gateway, 4)
     expect(await call()).toBe('BadDeviceToken')
     expect(await invalidTokens(gateway)).toMatchObject([{ state: 'dead', times: 4 }])
     expect((await gateway.call('100')).json.data).toMatchObject({ outcome: 'no_device', pushes: [] })
@@ -101,17 +106,12 @@ describe.each(BACKENDS)('the life of a token on %s', (backend) => {
     const phone = await gateway.givenPhone({ extension: '100', behaviour: { registersAfterMs: 10 } })
     gateway.simulators.apns.registers(phone.token, 'sandbox')
     await gateway.call('100', { wait: 1 })
+    await closed(gateway, 3)
     expect(arrivals(gateway, phone.token)).toEqual({ production: 1, sandbox: 1 })
     await gateway.call('100', { wait: 1 })
-    expect(arrivals(gateway, phone.token)).toEqual({ production: 1, sandbox: 2 })
     // The log tells where the push was taken, not where it was meant to go.
-    const rows = await until(
-      async () => {
-        const all = await gateway.pushLog()
-        return all.every((row) => row.closed_at) ? all : undefined
-      },
-      { description: 'every row is closed' },
-    )
+    const rows = await closed(gateway, 4)
+    expect(arrivals(gateway, phone.token)).toEqual({ production: 1, sandbox: 2 })
     expect(rows.filter((row) => row.state === 'delivered').map((row) => row.environment)).toEqual(
       rows.filter((row) => row.state === 'delivered').map(() => 'sandbox'),
     )
@@ -161,14 +161,19 @@ describe.each(BACKENDS)('the life of a token on %s', (backend) => {
       ],
     }
     expect((await gateway.pbx('PUT', '/extensions/100/devices/android', { body })).status).toBe(200)
+    const { received } = gateway.simulators.fcm
+    const arrived = (count: number) =>
+      until(() => received.length >= count, { description: `${count} pushes have arrived` })
     await gateway.call('100', { wait: 1 })
-    expect(gateway.simulators.fcm.received.map((push) => push.token)).toEqual([fid])
+    await arrived(1)
+    expect(received.map((push) => push.token)).toEqual([fid])
     gateway.simulators.fcm.behaves(fid, { status: 404, errorCode: 'UNREGISTERED' })
-    await gateway.call('100', { wait: 1 })
+    expect((await gateway.call('100')).json.data.outcome).toBe('unreachable')
     expect(await invalidTokens(gateway)).toMatchObject([{ kind: 'fcm_fid', token_sha256: sha256(fid) }])
     // The registration token is still there.
     await gateway.call('100', { wait: 1 })
-    expect(gateway.simulators.fcm.received.map((push) => push.token)).toEqual([fid, fid, token])
+    await arrived(3)
+    expect(received.map((push) => push.token)).toEqual([fid, fid, token])
   })
 
   test('workers give up the tokens of a phone that was not seen for long, soon after they start', async () => {

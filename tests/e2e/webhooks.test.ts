@@ -249,5 +249,5 @@ describe.each(BACKENDS)('webhooks on %s', (backend) => {
       await until(async () => (await held()).delivered_at, { description: 'it is delivered after all' })
       expect(await held()).toMatchObject({ attempts: 2, last_status: 200 })
     })
-  })
+  }, 120_000)
 })

@@ -17,7 +17,7 @@ import { until } from '../support/conditions.ts'
 import { apnsPush } from '../support/provider-pushes.ts'
 
 /** Milliseconds: for tests of silence, and still enough for a handshake on a busy machine. */
-const SHORT = 400
+const SHORT = 1_500
 const REFUSED_STREAM = 7
 const ROOT = rootCertificates[0] ?? ''
 

@@ -330,15 +330,15 @@ describe('for a phone that is off line Apple keeps', () => {
     simulator.onAccepted(({ payload }) => texts.push((payload.aps as { alert: string }).alert), token)
     return texts
   }
-  const later = String(nowSeconds() + 60)
+  const later = (now = Date.now()) => String(Math.floor(now / 1_000) + 60)
 
   test('the newest per collapse id, in the order in which they came', async () => {
     const token = asleep('collapse')
     const arrived = arriving(token)
     simulators.apns.loses(token)
-    await pushTo(token, 'one of a', { 'apns-collapse-id': 'a', 'apns-expiration': later })
-    await pushTo(token, 'b', { 'apns-collapse-id': 'b', 'apns-expiration': later })
-    await pushTo(token, 'two of a', { 'apns-collapse-id': 'a', 'apns-expiration': later })
+    await pushTo(token, 'one of a', { 'apns-collapse-id': 'a', 'apns-expiration': later() })
+    await pushTo(token, 'b', { 'apns-collapse-id': 'b', 'apns-expiration': later() })
+    await pushTo(token, 'two of a', { 'apns-collapse-id': 'a', 'apns-expiration': later() })
     expect(arrived).toEqual([])
     expect(simulators.apns.keptFor(token)).toHaveLength(2)
     simulators.apns.regains(token)
@@ -352,7 +352,7 @@ describe('for a phone that is off line Apple keeps', () => {
     const arrived = arriving(token)
     simulators.apns.loses(token.toUpperCase())
     await pushTo(token, 'first')
-    await pushTo(token, 'second', { 'apns-expiration': later })
+    await pushTo(token, 'second', { 'apns-expiration': later() })
     await pushTo(token, 'now or never', { 'apns-expiration': '0', 'apns-collapse-id': 'c' })
     simulators.apns.regains(token)
     expect(arrived).toEqual(['second'])
@@ -367,7 +367,7 @@ describe('for a phone that is off line Apple keeps', () => {
     const arrived = arriving(token, simulator)
     simulator.loses(token)
     const headers = {
-      ...{ ':path': `/3/device/${token}`, 'apns-push-type': 'alert', 'apns-expiration': later },
+      ...{ ':path': `/3/device/${token}`, 'apns-push-type': 'alert', 'apns-expiration': later(now) },
       'apns-topic': simulators.credentials.apns.bundleId,
     }
     await send(headers, JSON.stringify({ aps: { alert: 'soon' } }), own)
@@ -385,7 +385,7 @@ describe('for a phone that is off line Apple keeps', () => {
     simulators.apns.loses(token)
     await send({ ':path': `/3/device/${token}` })
     expect(simulators.apns.keptFor(token)).toEqual([])
-    await send({ ':path': `/3/device/${token}`, 'apns-expiration': later })
+    await send({ ':path': `/3/device/${token}`, 'apns-expiration': later() })
     expect(simulators.apns.keptFor(token)).toHaveLength(1)
   })
 })

@@ -209,6 +209,14 @@ test('a process takes so many logins at a time, and tells the others at once to 
     'rate_limited',
     '1',
   ])
+  // Before the others make room again.
+  let refused = 0
+  for (const answer of answers) {
+    void answer.then(() => {
+      refused += 1
+    })
+  }
+  await until(() => refused === 28, { description: 'those beyond 32 have their answer' })
   isHeld = false
   open.resolve()
   const statuses = (await Promise.all(answers)).map(({ status }) => status)

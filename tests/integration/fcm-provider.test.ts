@@ -19,7 +19,7 @@ import { until } from '../support/conditions.ts'
 import { CONTENTS, FID, fcmPush } from '../support/provider-pushes.ts'
 
 /** Milliseconds: for tests of silence, and still enough for a handshake on a busy machine. */
-const SHORT = 400
+const SHORT = 1_500
 const TOKEN = 'fJ3kT0w:APA91bH-example_registration_token'
 const MAX_SOCKETS = 100
 
@@ -94,7 +94,7 @@ test('a push whose call is over is sent for now or never', async () => {
 })
 
 test('200 messages share few connections and one access token', async () => {
-  await using provider = openProvider()
+  await using provider = openProvider({ timeoutMs: 30_000 })
   const outcomes = await Promise.all(Array.from({ length: 200 }, () => provider.wake(pushTo(TOKEN))))
   expect(outcomes.filter(({ kind }) => kind === 'accepted')).toHaveLength(200)
   expect(simulators.fcm.accessTokensIssued).toBe(1)
@@ -155,7 +155,7 @@ test('a message may take longer than a call', async () => {
 })
 
 test('messages that wait behind silent ones are known not to have left', async () => {
-  await using provider = openProvider()
+  await using provider = openProvider({ timeoutMs: 30_000 })
   await provider.wake(pushTo(TOKEN))
   simulators.fcm.behaves(TOKEN, { silent: true })
   const deadline = new AbortController()

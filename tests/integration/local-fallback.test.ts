@@ -71,8 +71,8 @@ describe.each(['frozen', 'killed'])('with the store %s', (how) => {
     const begin = performance.now()
     for (let i = 0; i < 20; i += 1) await own.one.claim(`key ${i}`, 'mine', 1_000)
     await own.one.subscribe('news', () => undefined).ready
-    // One probe per second may be among them.
-    expect(performance.now() - begin).toBeLessThan(500)
+    // One probe per second may be among them; 20 answers that do not come would take 4 s.
+    expect(performance.now() - begin).toBeLessThan(2_000)
     // What opened the breaker is told, not that it is open.
     expect(own.errors.length).toBeGreaterThanOrEqual(3)
     expect(own.errors.length).toBeLessThanOrEqual(5)

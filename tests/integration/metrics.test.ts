@@ -1,5 +1,6 @@
 import { startMetricsServer } from '../../src/operator/metrics-server.ts'
 import { runApi } from '../../src/run-api.ts'
+import { until } from '../support/conditions.ts'
 import { BACKENDS, startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 
@@ -128,5 +129,7 @@ test('a frozen queue neither hangs a scrape nor leaves old numbers behind', asyn
   expect(text).not.toContain('wakeline_queue_jobs{')
   expect(text).not.toContain('wakeline_queue_oldest_seconds{')
   redis.thaw()
-  expect(await scrape(server.url)).toContain('wakeline_queue_jobs{queue="calls"')
+  await until(async () => (await scrape(server.url)).includes('wakeline_queue_jobs{queue="calls"'), {
+    description: 'the numbers are back',
+  })
 })

@@ -169,7 +169,6 @@ test('the row of a push that waits is opened in a moment, and that of an answere
   log.answered(answered.id)
   await until(() => rowOf(waits.id), { description: 'the row is opened' })
   expect(performance.now() - begin).toBeGreaterThanOrEqual(95)
-  expect(performance.now() - begin).toBeLessThan(1_000)
   expect(await rowOf(answered.id)).toBeUndefined()
   // The end of a push carries everything.
   await log.closed(answered, ended(answered.id, 'delivered'))

@@ -43,7 +43,7 @@ describe.each(BACKENDS)('the queue on %s', (backend) => {
     await queue.queues.enqueue('deliver-call', job, newId())
     const { attempts, pauses } = jobs['deliver-call']
     await until(() => tries.length === attempts, {
-      timeoutMs: 10_000,
+      timeoutMs: 30_000,
       description: 'all tries have been made',
     })
     expect(tries.map(({ number }) => number)).toEqual([0, 1, 2, 3])
@@ -51,7 +51,7 @@ describe.each(BACKENDS)('the queue on %s', (backend) => {
     const waited = tries.slice(1).map(({ at }, i) => at - (tries[i]?.at ?? 0))
     for (const [i, pause] of pauses.entries()) {
       expect(waited[i]).toBeGreaterThanOrEqual(pause - 20)
-      expect(waited[i]).toBeLessThan(pause + 1_000)
+      expect(waited[i]).toBeLessThan(pause + 10_000)
     }
     expect(tries[0]?.pauseMs).toBe(pauses[0])
   })
@@ -138,7 +138,7 @@ describe.each(BACKENDS)('the queue on %s', (backend) => {
     )
     await queue.queues.enqueue('deliver-call', job, newId())
     await until(() => calls.length === 1, { description: 'the call goes out' })
-    await until(() => at.length === 7, { timeoutMs: 10_000, description: 'the messages have run' })
+    await until(() => at.length === 7, { description: 'the messages have run' })
     // A worker that was waiting for a job when the queue was held may still take one.
     const early = at.slice(1).filter((time) => time - (at[0] ?? 0) < 900)
     expect(early.length).toBeLessThanOrEqual(1)
@@ -223,6 +223,6 @@ describe.each(BACKENDS)('the queue on %s', (backend) => {
     const schedulers = await queue.queues.raw.get('housekeeping')?.getJobSchedulers()
     expect(schedulers).toHaveLength(repeated.length)
     queue.work()
-    await until(() => runs >= 2, { timeoutMs: 12_000, description: 'it has run twice' })
+    await until(() => runs >= 2, { timeoutMs: 30_000, description: 'it has run twice' })
   })
 })

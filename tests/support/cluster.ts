@@ -24,7 +24,7 @@ export const API_PROGRAM = ['src/bin/api.ts']
 export const CALL_WORKER_PROGRAM = ['workers/main.ts', '--lane', 'calls']
 export const MESSAGE_WORKER_PROGRAM = ['workers/main.ts', '--lane', 'messages']
 /** Several programs start at once on two cores, each reading its sources. */
-const START_MS = 20_000
+const START_MS = 45_000
 
 export interface Exit {
   code: number | null

@@ -7,6 +7,9 @@ import { until } from './conditions.ts'
 import { guardProcess } from './guard.ts'
 import { programEnvironment } from './program-environment.ts'
 
+/** One that is new to its directory makes a database first. */
+const START_MS = 45_000
+
 export type Program = ReturnType<typeof startProgram>
 
 /** Starts `src/bin/<name>.ts` as a person would; of Wakeline's own variables it gets only those in `env`. */
@@ -48,7 +51,10 @@ export function startProgram(
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     /** Waits for something that it prints. */
     async prints(text: string): Promise<string> {
-      await until(() => stdout.includes(text) || ended, { timeoutMs: 20_000, description: `prints ${text}` })
+      await until(() => stdout.includes(text) || ended, {
+        timeoutMs: START_MS,
+        description: `prints ${text}`,
+      })
       if (!stdout.includes(text)) throw new Error(`it ended without printing ${text}:\n${stdout}\n${stderr}`)
       return stdout
     },
