@@ -7,6 +7,7 @@ import * as appApi from './20261121150000-app-api.ts'
 import * as chat from './20261127000000-chat.ts'
 import * as sipDomains from './20261127010000-sip-domains.ts'
 import * as leftParties from './20261127010100-left-parties.ts'
+import * as extensionOfATenant from './20261127020000-extension-of-a-tenant.ts'
 
 /** All migrations in their order; a merged one is never edited. */
 export const migrations = {
@@ -19,4 +20,5 @@ export const migrations = {
   '20261127000000-chat': chat,
   '20261127010000-sip-domains': sipDomains,
   '20261127010100-left-parties': leftParties,
+  '20261127020000-extension-of-a-tenant': extensionOfATenant,
 }
