@@ -67,9 +67,8 @@ export function createPresence({ signals, chatNews, writer, settings, onError }:
     async watch(connection: Connection, people: readonly Person[]): Promise<Map<Person, PresenceStatus>> {
       watchList.set(connection, people)
       const found = await keys.online(people.map(({ extensionId }) => extensionId))
-      const statuses = people.map((person) => [person, statusOf(found, person.extensionId)] as const)
-      for (const [{ extensionId }, status] of statuses) watchList.begin(connection, extensionId, status)
-      return new Map(statuses)
+      const begin = ({ extensionId }: Person) => watchList.begin(extensionId, statusOf(found, extensionId))
+      return new Map(people.map((person) => [person, begin(person)]))
     },
 
     /** Says who is here, and looks at those of whom somebody wants to know. */
@@ -77,7 +76,7 @@ export function createPresence({ signals, chatNews, writer, settings, onError }:
       await keys.note([...here.keys()], 'online')
       const people = [...watchList.people()].map(({ extensionId }) => extensionId)
       const found = await keys.online(people)
-      if (found) for (const extensionId of people) watchList.hear(extensionId, statusOf(found, extensionId))
+      if (found) for (const extensionId of people) watchList.find(extensionId, statusOf(found, extensionId))
     },
 
     /** Resolves when it was said who has left, or cannot be said in time. */

@@ -8,8 +8,8 @@ import type { SocketWriter } from './socket-writer.ts'
 interface Watched extends Person {
   tenantId: string
   watchers: Set<Connection>
-  /** What they were told, and what was heard since. */
-  told: PresenceStatus
+  /** What all of them were told; undefined: nothing yet. */
+  told: PresenceStatus | undefined
   heard: PresenceStatus
   timer: NodeJS.Timeout | undefined
 }
@@ -26,7 +26,7 @@ export function createWatchList({ writer, delayMs }: { writer: SocketWriter; del
     person.timer = undefined
     if (person.heard === person.told) return
     person.told = person.heard
-    const text = frame('user.presence', describe(person.tenantId, person, person.told))
+    const text = frame('user.presence', describe(person.tenantId, person, person.heard))
     for (const watcher of person.watchers) writer.mention(watcher, 'user.presence', text)
   }
 
@@ -64,18 +64,29 @@ export function createWatchList({ writer, delayMs }: { writer: SocketWriter; del
         else {
           watched.set(extensionId, {
             ...{ extensionId, number, tenantId, watchers: new Set([connection]) },
-            ...{ told: 'offline', heard: 'offline', timer: undefined },
+            ...{ told: undefined, heard: 'offline', timer: undefined },
           })
         }
       }
     },
 
-    /** How somebody is, which is told to who has begun to watch him; to the others it is a change as any. */
-    begin(connection: Connection, extensionId: number, status: PresenceStatus): void {
+    /** Found by looking. Who has been heard of just now is left alone: what was looked up may be older than that. */
+    find(extensionId: number, status: PresenceStatus): void {
+      if (watched.get(extensionId)?.timer === undefined) hear(extensionId, status)
+    },
+
+    /**
+     * What is told to who has begun to watch somebody, who was found to be so. Where others watch him, too, it is what they were told:
+     * only then is a change news to all of them.
+     */
+    begin(extensionId: number, found: PresenceStatus): PresenceStatus {
       const person = watched.get(extensionId)
-      const isOnlyOne = person?.watchers.size === 1 && person.watchers.has(connection)
-      if (isOnlyOne && !person.timer) Object.assign(person, { told: status, heard: status })
-      else hear(extensionId, status)
+      if (person?.told !== undefined) return person.told
+      if (person) {
+        person.told = found
+        if (person.timer === undefined) person.heard = found
+      }
+      return found
     },
   }
 }
