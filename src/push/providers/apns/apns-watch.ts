@@ -19,14 +19,17 @@ export function watchConnection(
   }
   const ping = () => {
     const watched = session()
-    if (!watched || watched.connecting || watched.closed || watched.destroyed) return
-    clearTimeout(limit)
+    // While an answer is awaited the limit runs: another ping would only put it off.
+    if (limit || !watched || watched.connecting || watched.closed || watched.destroyed) return
     limit = setTimeout(() => {
       stop()
       onDead()
     }, withinMs).unref()
     // An error means that the connection has closed meanwhile, which the library notices by itself.
-    watched.ping(() => clearTimeout(limit))
+    watched.ping(() => {
+      clearTimeout(limit)
+      limit = undefined
+    })
   }
   const timer = setInterval(ping, everyMs).unref()
   return stop
