@@ -50,6 +50,7 @@ export async function runRow(row: Row, { seed, isShort }: RunSettings): Promise<
   }
 
   const watch = watchLags()
+  await load.meet()
   const begunAt = Date.now()
   load.begin()
   if (!row.atOnce) await delay(pace.beforeMs)

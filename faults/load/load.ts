@@ -21,6 +21,11 @@ export interface LoadOptions {
 export interface Load {
   items: readonly Item[]
   answers: readonly ClientAnswer[]
+  /**
+   * Calls each phone once at each API, one after the other: by that an API knows it when the database is away. It warms up programs that
+   * have started this moment, too, so how long these calls take is not looked at.
+   */
+  meet(): Promise<void>
   begin(): void
   /** Sees each new item before it is asked for, and may change it: how vendors answer hangs on its token. */
   script(decide: ((item: Item) => Item) | undefined): void
@@ -35,7 +40,7 @@ const REPEATED = 0.1
 /** Who was told to come back does so this often, longer than any fault, and less and less often: a storm of them is another fault. */
 const MAX_TRIES = 20
 const LONGEST_PAUSE = 16
-/** Between the first calls. */
+/** Between these calls. */
 const MEET_MS = 50
 
 export async function openLoad(options: LoadOptions): Promise<Load & AsyncDisposable> {
@@ -57,22 +62,18 @@ export async function openLoad(options: LoadOptions): Promise<Load & AsyncDispos
     if (isRepeated) await asker.again(item, url)
   }
 
-  /** Each phone once at each API: by that an API knows it when the database is away. */
-  const meet = async (): Promise<void> => {
-    for (const url of urls) {
-      for (const phone of phones) {
-        void asker.ask(callTo(dice.calls, phone), url)
-        // How programs that have started this moment take a burst is not what is looked at here.
-        await delay(MEET_MS)
-      }
-    }
-  }
-
   return {
     items: asker.items,
     answers: asker.answers,
+    async meet() {
+      for (const url of urls) {
+        for (const phone of phones) {
+          void asker.ask(callTo(dice.calls, phone), url)
+          await delay(MEET_MS)
+        }
+      }
+    },
     begin() {
-      asker.track(meet())
       paces.push(startPace(callsPerSecond, random.fork(), call))
       paces.push(startPace(messagesPerSecond, random.fork(), () => asker.track(message())))
     },
