@@ -17,6 +17,8 @@ export function startWorkers(context: Context, lanes: readonly Lane[]): Workers 
     onError: (error) => context.events.backgroundError('worker', error),
   })
   const loops = lanes.includes('messages') ? startLoops(context) : []
+  // A phone must ring soon, also by the first call after a start.
+  if (lanes.includes('calls')) for (const provider of Object.values(context.providers)) void provider.warmUp()
   return {
     async close(ms) {
       await Promise.all([workers, ...loops].map((running) => running.close(ms)))

@@ -58,6 +58,11 @@ export interface Refusal {
 
 /** A way to the phones of one vendor. Connections persist between sends. */
 export interface PushProvider {
+  /**
+   * Begins what the first call would otherwise wait for: a connection, a proof of identity. Resolves soon or late, and never rejects:
+   * whatever is in the way then, the first push meets again.
+   */
+  warmUp(): Promise<void>
   /** What the vendor would refuse for sure, found before the push is queued. Touches no network. */
   check(push: Push): Refusal | undefined
   /**

@@ -71,9 +71,12 @@ async function openProxy(port: number, state?: 'frozen') {
   await once(server, 'listening')
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** All that comes is swallowed, on both sides. */
     freeze(): void {
-      for (const socket of sockets) socket.unpipe().pause()
+      for (const socket of sockets) socket.unpipe().resume()
     },
+    /** Both ends of each connection. */
+    ends: () => sockets.size,
     /** From now on connections are taken and get no further, until `open`. */
     slow(): void {
       isSlow = true
@@ -118,6 +121,29 @@ test('an accepted push carries everything that Apple wants', async () => {
       },
     },
   ])
+})
+
+test('warmed up, it has its connection before the first push', async () => {
+  await using provider = openProvider()
+  await provider.warmUp()
+  await until(() => simulators.apns.openSessions === 1, { description: 'it is open' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+  expect(simulators.apns.sessionCount).toBe(1)
+})
+
+test('what is in the way of warming up is met again by the first push', async () => {
+  await using proxy = await openProxy(simulators.apns.port)
+  await using provider = openProvider({}, { endpoints: { production: proxy.url, sandbox: proxy.url } })
+  await provider.warmUp()
+  await until(() => proxy.ends() === 2, { description: 'it is on its way' })
+  proxy.breakAll()
+  await until(() => proxy.ends() === 0, { description: 'it is gone' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+
+  const nowhere = { production: 'https://127.0.0.1:1', sandbox: 'https://127.0.0.1:1' }
+  await using lost = openProvider({}, { endpoints: nowhere })
+  await lost.warmUp()
+  expect(await lost.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'connection_failed' })
 })
 
 test('200 pushes share one connection and one provider token', async () => {
@@ -171,15 +197,22 @@ test('silence is unknown after the time-out, and the next push takes a new conne
   await until(() => simulators.apns.openSessions === 1, { description: 'the silent connection is closed' })
 })
 
-test('a neighbour is still answered on a connection that is being replaced', async () => {
-  await using provider = openProvider({ requestTimeoutMs: SHORT })
-  const slow = provider.wake(pushTo(tokenOf(2)))
-  simulators.apns.answers(tokenOf(2), { status: 200, delayMs: 300 })
-  await until(() => simulators.apns.received.length === 1, { description: 'the slow push has arrived' })
+test('a neighbour is still answered on a connection that was replaced', async () => {
+  await using provider = openProvider({ requestTimeoutMs: 2 * SHORT })
+  const answered = (token: string, delayMs: number) => {
+    simulators.apns.answers(token, { status: 200, delayMs })
+    return provider.wake(pushTo(token))
+  }
   simulators.apns.answers(TOKEN, { silent: true })
   const silent = provider.wake(pushTo(TOKEN))
-  expect(await slow).toMatchObject({ kind: 'accepted' })
+  await until(() => simulators.apns.received.length === 1, { description: 'the silent push has arrived' })
+  // Takes half of the time that the silent one has; the neighbour then takes longer than the other half.
+  await answered(tokenOf(3), SHORT)
+  const neighbour = answered(tokenOf(2), 1.5 * SHORT)
   expect(await silent).toMatchObject({ kind: 'unknown' })
+  expect(await answered(tokenOf(4), 0)).toMatchObject({ kind: 'accepted' })
+  expect(await neighbour).toMatchObject({ kind: 'accepted' })
+  expect(simulators.apns.received.map(({ sessionId }) => sessionId)).toEqual([1, 1, 1, 2])
 })
 
 test('the deadline of a push ends the wait: unknown once it has left', async () => {
@@ -240,12 +273,10 @@ test('a half-open connection is found by a ping, before a call is lost on it', a
   const endpoints = { production: proxy.url, sandbox: proxy.url }
   await using provider = openProvider({ pingEveryMs: 20, requestTimeoutMs: SHORT }, { endpoints })
   await provider.wake(pushTo(TOKEN))
+  expect(proxy.ends()).toBe(2)
   proxy.freeze()
-  const accepted = async () => {
-    const { kind } = await provider.wake(pushTo(TOKEN))
-    return kind === 'accepted'
-  }
-  await until(accepted, { description: 'a push goes over a new connection' })
+  await until(() => proxy.ends() < 2, { description: 'it has been given up, though nobody sent anything' })
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
   expect(simulators.apns.sessionCount).toBe(2)
 })
 

@@ -93,6 +93,14 @@ test('a push whose call is over is sent for now or never', async () => {
   expect(simulators.fcm.received[0]?.message).toMatchObject({ android: { ttl: '0s' } })
 })
 
+test('warmed up, it has an access token before the first message', async () => {
+  await using provider = openProvider()
+  await provider.warmUp()
+  expect(simulators.fcm.accessTokensIssued).toBe(1)
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'accepted' })
+  expect(simulators.fcm.accessTokensIssued).toBe(1)
+})
+
 test('200 messages share few connections and one access token', async () => {
   await using provider = openProvider({ timeoutMs: 30_000 })
   const outcomes = await Promise.all(Array.from({ length: 200 }, () => provider.wake(pushTo(TOKEN))))
@@ -257,6 +265,7 @@ test.each([
   ['the project is unknown', { projectId: 'else' }, 'rejected', 'NOT_FOUND'],
 ])('a push cannot leave because %s', async (_, changes, kind, reason) => {
   await using provider = openProvider({}, changes)
+  await provider.warmUp()
   expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind, reason })
 })
 

@@ -52,6 +52,7 @@ export async function openChatWorld(backend: Backend) {
   let fate: Fate = 'arrives'
   const failures: unknown[] = []
   const provider = {
+    warmUp: async () => undefined,
     check: () => undefined,
     async send(push: Push) {
       if (fate === 'comes back') {

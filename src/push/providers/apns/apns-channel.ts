@@ -12,6 +12,8 @@ export interface ApnsChannelOptions {
 
 /** The pushes of one app to one of Apple's gateways. */
 export interface ApnsChannel {
+  /** Begins to open the connection. Never rejects. */
+  warmUp(): Promise<void>
   /** Never rejects. @param signal Ends the wait. */
   send(request: ApnsRequest, signal: AbortSignal): Promise<ApnsReply>
   /** Waits for the answers on their way, no longer than their time-out. */
@@ -67,6 +69,8 @@ export function createApnsChannel(
   }
 
   return {
+    warmUp: () => current.session.open(),
+
     async send(request, signal) {
       if (isClosed) return ended('shutting_down')
       if (signal.aborted) return ended('not_sent_in_time')

@@ -19,7 +19,7 @@ interface ApnsApp {
 }
 
 /**
- * Pushes to iPhones. One persistent connection per app and environment, opened by the first push.
+ * Pushes to iPhones. One persistent connection per app and environment, opened by the first push if not before.
  * @param apps Credentials by app id.
  * @throws When a signing key is not one.
  */
@@ -29,6 +29,11 @@ export function createApnsProvider(
 ): PushProvider {
   const opened = new Map([...apps].map(([id, credentials]) => [id, openApp(credentials, options)]))
   return {
+    async warmUp() {
+      // The phones of developers can wait.
+      await Promise.all([...opened.values()].map(({ channels }) => channels.production.warmUp()))
+    },
+
     check(push) {
       const prepared = prepare(push, '')
       return 'code' in prepared ? prepared : undefined

@@ -32,9 +32,11 @@ export interface ApnsSending {
   giveUp(): ApnsReply
 }
 
-/** A connection to one of Apple's gateways, opened by its first request and again after Apple has closed it. */
+/** A connection to one of Apple's gateways, opened by its first request at the latest and again after Apple has closed it. */
 export interface ApnsSession {
   readonly inFlight: number
+  /** Begins to open it. Never rejects: what is in the way, the first request meets again. */
+  open(): Promise<void>
   send(request: ApnsRequest): ApnsSending
   /** Resolves when no connection is left. What is still in flight ends as `unknown`. */
   close(): Promise<void>
@@ -44,6 +46,7 @@ export interface ApnsSession {
 interface NodeApnClient {
   config: { token: ProviderToken }
   session?: ClientHttp2Session
+  connect(): Promise<void>
   closeAndDestroySession(session: ClientHttp2Session | undefined): Promise<void>
 }
 
@@ -84,6 +87,8 @@ export function createApnsSession(gateway: ApnsGateway, onSilent: () => void): A
       return inFlight
     },
 
+    open: () => client.connect().catch(() => undefined),
+
     send(request) {
       const departure = departures.expect(request.id)
       return { reply: answer(request, departure), giveUp: () => deadlinePassed(departure.recall()) }
@@ -116,7 +121,7 @@ function createProvider(gateway: ApnsGateway, sockets: ApnsSockets): apn.Provide
 /** @throws With another version of the library than the one this file was written for. */
 function clientOf(provider: apn.Provider): NodeApnClient {
   const { client } = provider as unknown as { client?: NodeApnClient }
-  if (!client?.config?.token || !client.closeAndDestroySession) {
+  if (!client?.config?.token || !client.connect || !client.closeAndDestroySession) {
     throw new Error('@parse/node-apn has changed: apns-session.ts needs a new look')
   }
   return client

@@ -41,6 +41,10 @@ export function createFcmProvider(
     [...apps].map(([id, app]) => [id, { calls: open(app, 'calls'), messages: open(app, 'messages') }]),
   )
   return {
+    async warmUp() {
+      await Promise.all([...opened.values()].map(({ calls }) => calls.warmUp()))
+    },
+
     check(push) {
       const prepared = prepare(push, clock.now())
       return 'code' in prepared ? prepared : undefined

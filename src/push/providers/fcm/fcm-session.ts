@@ -23,6 +23,8 @@ const MAX_NAME = 500
 
 /** The messages of one Firebase project. */
 export interface FcmSession {
+  /** Gets an access token. Never rejects: what is in the way, the first message meets again. */
+  warmUp(): Promise<void>
   /** Never rejects. @param signal Ends the try; firebase-admin's request is ended with it. */
   send(message: FcmMessage, signal: AbortSignal): Promise<FcmReply>
   /** Waits for the answers on their way, no longer than their time-out. */
@@ -83,6 +85,12 @@ export function createFcmSession(credentials: FcmCredentials, options: FcmSessio
   }
 
   return {
+    warmUp: () =>
+      tokens.current().then(
+        () => undefined,
+        () => undefined,
+      ),
+
     async send(message, signal) {
       if (isClosed) return { ending: 'shutting_down' }
       if (signal.aborted) return outOfTime(false)
