@@ -138,16 +138,16 @@ async function escalate(
 /** Bounds a search of the log: before this no push was accepted that could still leave. */
 const sinceWhen = (clock: Clock): Date => new Date(clock.now() - NOTICE_TTL_MS - HOUR)
 
-/** Which messages are on their way to which phones, or shown there: whoever comes later would only take their place. */
-const createShowing = ({ recheckStore, outbox, clock }: RecheckDeps) =>
+/**
+ * Which messages are on their way to which phones, or shown there: whoever comes later would only take their place. One that is only in
+ * the outbox is not on its way: it may be deleted before it is, or wait for the grace of a phone, and the next one after it as well.
+ */
+const createShowing = ({ recheckStore, clock }: RecheckDeps) =>
   createBatcher(
     async (asked: { messageId: string; deviceId: string }[]) => {
-      const since = sinceWhen(clock)
       const ids = asked.map(({ messageId, deviceId }) => pushIdOf(messageId, deviceId))
-      // In this order: a push is promised in the commit in which its entry of the outbox goes.
-      const owed = await outbox.owed(asked.map(({ messageId }) => messageId))
-      const showing = await recheckStore.showing(ids, since)
-      return asked.map(({ messageId }, index) => owed.has(messageId) || showing.has(ids[index] ?? ''))
+      const showing = await recheckStore.showing(ids, sinceWhen(clock))
+      return ids.map((id) => showing.has(id))
     },
     { size: BATCH, parallel: 2, waitMs: GATHER_MS },
   )

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { pushIdOf } from '../../src/chat/chat.ts'
+import { escalationIdOf } from '../../src/chat/make-notice.ts'
 import type { PushSettingsChange } from '../../src/chat/push-settings-store.ts'
 import type { Context } from '../../src/context.ts'
 import {
@@ -88,6 +89,28 @@ const usual: PushSettingsChange[] = [{}, {}, {}]
 const RARE: [PushSettingsChange[], Deed[]][] = [
   // The second takes the place of the first, and is deleted before it leaves.
   [usual, [speaks, speaks, { does: 'relay' }, worker(0), worker(0), { does: 'deletes', which: 1 }]],
+  // The second is only in the outbox when the first would leave, and is deleted there.
+  [
+    usual,
+    [
+      { does: 'says', person: 0, conversation: 0 },
+      { does: 'relay' },
+      { does: 'says', person: 0, conversation: 0 },
+      worker(0),
+      { does: 'says', person: 1, conversation: 0 },
+      { does: 'deletes', which: 1 },
+    ],
+  ],
+  // One that is looked at again, because nobody reads it, and is overtaken then.
+  [
+    [{}, { escalateAfterSeconds: 30 }, {}],
+    [
+      { does: 'says', person: 0, conversation: 0 },
+      { does: 'has all', device: 1 },
+      { does: 'says', person: 0, conversation: 0 },
+      { does: 'says', person: 0, conversation: 0 },
+    ],
+  ],
   // It has arrived, and is deleted then.
   [usual, [speaks, { does: 'relay' }, worker(0), worker(0), { does: 'deletes', which: 0 }]],
 ]
@@ -237,7 +260,9 @@ async function expectEachTold({ db }: Context, { devices, said, isUnread }: Trut
             row.extension_id === one.owner.extensionId &&
             (row.device_id === null || row.device_id === one.id),
         ),
-        ...skipped.filter((row) => row.id === pushIdOf(message.id, one.id)),
+        ...skipped.filter(
+          ({ id }) => id === pushIdOf(message.id, one.id) || id === escalationIdOf(message.id, one.id),
+        ),
       ].map(({ reason }) => reason)
       expect({ message: message.id, device: one.key, isTold: isTold || why.length > 0 }).toMatchObject({
         isTold: true,
