@@ -146,6 +146,30 @@ test('what is in the way of warming up is met again by the first push', async ()
   expect(await lost.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'connection_failed' })
 })
 
+test('a connection that does not come about ahead of time is given up, so that no push waits for it', async () => {
+  let isGivenUp = false
+  const silent = createServer((socket) => {
+    socket
+      .resume()
+      .on('error', () => undefined)
+      .on('close', () => {
+        isGivenUp = true
+      })
+  })
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  await using provider = openProvider(
+    { requestTimeoutMs: SHORT },
+    { endpoints: { production: url, sandbox: url } },
+  )
+  await provider.warmUp()
+  await until(() => isGivenUp, { description: 'it has been given up' })
+  await new Promise((resolve) => silent.close(resolve))
+  // Nobody listens there any more, which the push learns at once.
+  expect(await provider.wake(pushTo(TOKEN))).toMatchObject({ kind: 'retry', reason: 'connection_failed' })
+})
+
 test('200 pushes share one connection and one provider token', async () => {
   await using provider = openProvider()
   const pushes = Array.from({ length: 200 }, (_, n) => pushTo(tokenOf(n)))

@@ -87,7 +87,7 @@ export function createApnsSession(gateway: ApnsGateway, onSilent: () => void): A
       return inFlight
     },
 
-    open: () => client.connect().catch(() => undefined),
+    open: () => openAhead(client, requestTimeoutMs).catch(() => undefined),
 
     send(request) {
       const departure = departures.expect(request.id)
@@ -125,6 +125,15 @@ function clientOf(provider: apn.Provider): NodeApnClient {
     throw new Error('@parse/node-apn has changed: apns-session.ts needs a new look')
   }
   return client
+}
+
+/** A gateway that takes the connection and says nothing must not keep the first push waiting for it, whenever that comes. */
+async function openAhead(client: NodeApnClient, withinMs: number): Promise<void> {
+  await client.connect()
+  const { session } = client
+  if (!session?.connecting) return
+  const limit = setTimeout(() => session.destroy(), withinMs).unref()
+  for (const event of ['connect', 'close']) session.once(event, () => clearTimeout(limit))
 }
 
 /** The library keeps its JSON in `compiled`; with ours in its place nothing is encoded twice. */
