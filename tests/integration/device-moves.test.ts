@@ -1,6 +1,7 @@
 import { createDeviceMoves } from '../../src/devices/device-moves.ts'
 import type { Phones } from '../../src/devices/phone-store.ts'
 import { rememberPhones } from '../../src/devices/remembered-phones.ts'
+import type { SignalListener } from '../../src/signals/signals.ts'
 import { until } from '../support/conditions.ts'
 import { cloneDatabase } from '../support/databases.ts'
 import { apnsToken, BACKENDS, callId, startTestGateway } from '../support/gateway.ts'
@@ -10,19 +11,30 @@ test.each(BACKENDS)('no process calls a phone for its former owner from memory, 
   await using gateway = await startTestGateway({ backend, workers: false, nodes: 2 })
   const phonesOf: Phones = { dnd: false, tokens: [] }
   let isAway = false
+  const listening: Promise<void>[] = []
   const processes = gateway.nodes.map(({ context }) => {
     const find = async () => {
       if (isAway) throw new Error('the database is away')
       return phonesOf
     }
     const phones = rememberPhones({ find }, () => undefined)
-    const { signals, events, clock } = context
+    const { events, clock } = context
+    const signals = {
+      put: context.signals.put,
+      subscribe(channel: string, listener: SignalListener) {
+        const subscription = context.signals.subscribe(channel, listener)
+        listening.push(subscription.ready)
+        return subscription
+      },
+    }
     const moves = createDeviceMoves({ phones, signals, events, clock, announce: async () => undefined })
     return { phones, moves }
   })
   for (const { phones } of processes) for (const number of ['100', '200']) await phones.find('t', number)
   isAway = true
   for (const { phones } of processes) expect(await phones.find('t', '100')).toBe(phonesOf)
+  // Nobody is told what was said before he listened.
+  await Promise.all(listening)
 
   await processes[0]?.moves.moved([{ tenantId: 't', extension: '100' }])
   for (const { phones } of processes) {
