@@ -28,10 +28,10 @@ export const SERVICES: Readonly<Record<string, Equation>> = {
     return wrong && `${wrong.status}${wrong.status === 503 ? ' without Retry-After' : ''}`
   }),
 
-  /** 99.9 % of calls are handed over in half a second, whatever store is away; those that warm up fresh programs do not count. */
+  /** 99.9 % of calls are handed over in half a second, whatever store is away. */
   'slow hand-over': ({ items, answers, lags, phases }) => {
     const calls = new Set(items.filter(({ mode }) => mode === 'async').map(({ subject }) => subject))
-    const own = answers.filter(({ subject, sentAt }) => calls.has(subject) && sentAt >= phases.begunAt)
+    const own = answers.filter(({ subject }) => calls.has(subject))
     const slow = own.filter((answer) => tookMs(answer, lags) > HAND_OVER_MS)
     if (slow.length <= Math.floor(own.length * SLOW_SHARE)) return []
     return slow.map((answer) => {
@@ -41,10 +41,9 @@ export const SERVICES: Readonly<Record<string, Equation>> = {
   },
 
   /** A hold ends when it should, whatever is away. */
-  'slow hold': eachStory(({ item, answers }, { lags, phases }) => {
+  'slow hold': eachStory(({ item, answers }, { lags }) => {
     if (item.mode !== 'held') return undefined
-    const own = answers.filter(({ sentAt }) => sentAt >= phases.begunAt)
-    const slow = own.map((answer) => tookMs(answer, lags)).find((ms) => ms > HOLD_MS + HOLD_LATE_MS)
+    const slow = answers.map((answer) => tookMs(answer, lags)).find((ms) => ms > HOLD_MS + HOLD_LATE_MS)
     return slow === undefined ? undefined : `${Math.round(slow)} ms`
   }),
 

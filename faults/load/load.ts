@@ -22,8 +22,8 @@ export interface Load {
   items: readonly Item[]
   answers: readonly ClientAnswer[]
   /**
-   * Calls each phone once at each API, one after the other: by that an API knows it when the database is away. It warms up programs that
-   * have started this moment, too, so how long these calls take is not looked at.
+   * Calls each phone once at each API: by that an API knows it when the database is away. One after the other, because how programs that
+   * have started this moment take a burst is not what is looked at here.
    */
   meet(): Promise<void>
   begin(): void
